@@ -1,0 +1,1 @@
+"""The same tree as the product, plus dialogue/, flow/, browser/ and bench/."""

@@ -1,0 +1,1 @@
+"""Tests of what brings the product to a new machine."""

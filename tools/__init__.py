@@ -1,0 +1,1 @@
+"""What brings the product to a new machine."""
