@@ -1,0 +1,377 @@
+"""One county as data: its places, units, categories, limits, staff and advisers, read from files a clerk can edit."""
+
+from __future__ import annotations
+
+import csv
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from datetime import time
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import yaml
+
+
+class CountyError(Exception):
+    """A file of the county is wrong. The text is one line: file, line, what."""
+
+    def __init__(self, file: str, line: int | None, what: str) -> None:
+        """`line` is None where the whole file is meant."""
+        super().__init__(f"{file}{f', line {line}' if line else ''}: {what}")
+        self.file, self.line, self.what = file, line, what
+
+
+@dataclass(frozen=True)
+class Town:
+    """A town, subdistrict or development zone."""
+
+    code: str
+    name: str
+    name_en: str
+    kind: str
+    aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Village:
+    """A village or community."""
+
+    code: str
+    name: str
+    name_en: str
+    town_code: str
+    kind: str
+    aliases: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A grid with its worker."""
+
+    code: str
+    name: str
+    village_code: str
+    worker: str
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A first-level class of matters."""
+
+    code: str
+    name: str
+    name_en: str
+
+
+@dataclass(frozen=True)
+class Category:
+    """A second-level class: what belongs, examples in residents' words, who deals with it and how fast."""
+
+    code: str
+    domain: str
+    name: Mapping[str, str]
+    unit: str
+    limit_days: int
+    includes: str = ""
+    excludes: str = ""
+    examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    urgent_hours: int | None = None
+    public: bool = True
+    level: str = "city"
+    questions: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Unit:
+    """Who deals with matters: a department of the city, or a town's own office."""
+
+    code: str
+    name: str
+    name_en: str
+    level: str
+    town_code: str | None
+
+
+@dataclass(frozen=True)
+class StaffMember:
+    """Somebody who signs in. role: operator, unit, adviser, leader, administrator."""
+
+    login: str
+    name: str
+    role: str
+    unit: str | None
+
+
+@dataclass(frozen=True)
+class Adviser:
+    """A law adviser and the towns they serve."""
+
+    login: str
+    name: str
+    towns: tuple[str, ...]
+    duty_hours: str = ""
+
+
+T = TypeVar("T")
+ROLES = frozenset({"operator", "unit", "adviser", "leader", "administrator"})
+LIMITS = ("days", "emergency_hours", "adviser_hours", "adviser_urgent_hours", "urge_hours", "extension_days")
+
+
+@dataclass(frozen=True)
+class County:
+    """Everything about one county, checked: every code that is used exists. Look-ups raise LookupError."""
+
+    name: Mapping[str, str]
+    timezone: str
+    prefix: str
+    hours: Mapping[str, str]
+    opens: time
+    closes: time
+    centre: str
+    duty: str
+    limits: Mapping[str, float]
+    blanks: Mapping[str, Mapping[str, Any]]
+    towns: tuple[Town, ...]
+    villages: tuple[Village, ...]
+    grids: tuple[Grid, ...]
+    domains: tuple[Domain, ...]
+    categories: tuple[Category, ...]
+    units: tuple[Unit, ...]
+    staff: tuple[StaffMember, ...]
+    advisers: tuple[Adviser, ...]
+
+    @classmethod
+    def load(cls, folder: Path) -> County:
+        """Reads a county's folder. Raises CountyError at the first thing that is wrong; then nothing is loaded."""
+        return _Reader(Path(folder)).county()
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The county's time zone."""
+        return ZoneInfo(self.timezone)
+
+    def town(self, code: str) -> Town:
+        """By code."""
+        return self._towns[code]
+
+    def village(self, code: str) -> Village:
+        """By code."""
+        return self._villages[code]
+
+    def grid(self, code: str) -> Grid:
+        """By code."""
+        return self._grids[code]
+
+    def domain(self, code: str) -> Domain:
+        """By code."""
+        return self._domains[code]
+
+    def category(self, code: str) -> Category:
+        """By code."""
+        return self._categories[code]
+
+    def unit(self, code: str) -> Unit:
+        """By code."""
+        return self._units[code]
+
+    def grids_of(self, village_code: str) -> tuple[Grid, ...]:
+        """The grids of a village or community."""
+        return self._grids_of.get(village_code, ())
+
+    def adviser_for(self, code: str) -> Adviser:
+        """The one adviser of a grid, village or town."""
+        if code in self._grids:
+            code = self._grids[code].village_code
+        if code in self._villages:
+            code = self._villages[code].town_code
+        return self._advisers[code]
+
+    @cached_property
+    def _towns(self) -> dict[str, Town]:
+        return {t.code: t for t in self.towns}
+
+    @cached_property
+    def _villages(self) -> dict[str, Village]:
+        return {v.code: v for v in self.villages}
+
+    @cached_property
+    def _grids(self) -> dict[str, Grid]:
+        return {g.code: g for g in self.grids}
+
+    @cached_property
+    def _domains(self) -> dict[str, Domain]:
+        return {d.code: d for d in self.domains}
+
+    @cached_property
+    def _categories(self) -> dict[str, Category]:
+        return {c.code: c for c in self.categories}
+
+    @cached_property
+    def _units(self) -> dict[str, Unit]:
+        return {u.code: u for u in self.units}
+
+    @cached_property
+    def _advisers(self) -> dict[str, Adviser]:
+        return {town: adviser for adviser in self.advisers for town in adviser.towns}
+
+    @cached_property
+    def _grids_of(self) -> dict[str, tuple[Grid, ...]]:
+        found: dict[str, list[Grid]] = defaultdict(list)
+        for grid in self.grids:
+            found[grid.village_code].append(grid)
+        return {code: tuple(grids) for code, grids in found.items()}
+
+
+class _Reader:
+    """Reads and checks the files one after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def county(self) -> County:
+        head = self._yaml("county.yml")
+        towns = self._table("towns.csv", Town, {"aliases": _many})
+        villages = self._table("villages.csv", Village, {"aliases": _many}, {"town_code": _codes(towns)})
+        grids = self._table("grids.csv", Grid, {}, {"village_code": _codes(villages)})
+        domains = self._table("domains.csv", Domain)
+        units = self._table("units.csv", Unit, {"town_code": _maybe})
+        self._known("units.csv", units, "town_code", _codes(towns))
+        categories = self._categories(_codes(domains), _codes(units) | {"town"})
+        staff = self._table("staff.csv", StaffMember, {"unit": _maybe}, {"role": ROLES}, key="login")
+        self._known("staff.csv", staff, "unit", _codes(units))
+        advisers = self._table("advisers.csv", Adviser, {"towns": _many}, key="login")
+        self._one_adviser_each(advisers, towns)
+        return County(
+            **self._head(head, _codes(units)), limits=self._limits(), towns=towns, villages=villages, grids=grids,
+            domains=domains, categories=categories, units=units, staff=staff, advisers=advisers,
+        )  # fmt: skip
+
+    def _head(self, head: Mapping[str, Any], units: set[str]) -> dict[str, Any]:
+        try:
+            known = {
+                "name": head["name"],
+                "timezone": head["timezone"],
+                "prefix": head["case_prefix"],
+                "hours": head["hours"]["said"],
+                "opens": time.fromisoformat(head["hours"]["opens"]),
+                "closes": time.fromisoformat(head["hours"]["closes"]),
+                "centre": head["command_centre"],
+                "duty": head["duty_desk"],
+                "blanks": head["blanks"],
+            }
+            ZoneInfo(known["timezone"])
+        except (KeyError, TypeError, ValueError) as wrong:
+            raise CountyError("county.yml", None, f"missing or wrong: {wrong}") from wrong
+        for role in ("centre", "duty"):
+            if known[role] not in units:
+                raise CountyError("county.yml", None, f"there is no unit {known[role]!r} in units.csv")
+        return known
+
+    def _limits(self) -> dict[str, float]:
+        found = self._yaml("limits.yml")
+        for name in LIMITS:
+            if not isinstance(found.get(name), (int, float)) or found[name] <= 0:
+                raise CountyError("limits.yml", None, f"{name} must be a number above 0")
+        return dict(found)
+
+    def _categories(self, domains: set[str], units: set[str]) -> tuple[Category, ...]:
+        found: dict[str, Category] = {}
+        allowed = {f.name for f in fields(Category)}
+        for number, row in enumerate(self._yaml("categories.yml"), 1):
+            what = f"category {number} ({row.get('code', '?')})"
+            if unknown := set(row) - allowed:
+                raise CountyError("categories.yml", None, f"{what}: unknown field {sorted(unknown)[0]}")
+            try:
+                examples = {k: tuple(v) for k, v in row.get("examples", {}).items()}
+                category = Category(**{**row, "examples": examples, "questions": tuple(row.get("questions", ()))})
+                category.name["zh"], category.name["en"]
+            except (TypeError, KeyError) as wrong:
+                raise CountyError("categories.yml", None, f"{what}: missing {wrong}") from wrong
+            if category.domain not in domains:
+                raise CountyError("categories.yml", None, f"{what}: there is no domain {category.domain!r}")
+            if category.unit not in units:
+                raise CountyError("categories.yml", None, f"{what}: there is no unit {category.unit!r}")
+            if category.code in found:
+                raise CountyError("categories.yml", None, f"{what}: the code stands there twice")
+            found[category.code] = category
+        return tuple(found.values())
+
+    def _table(
+        self,
+        name: str,
+        kind: Callable[..., T],
+        convert: Mapping[str, Callable[[str], Any]] | None = None,
+        known: Mapping[str, Iterable[str]] | None = None,
+        key: str = "code",
+    ) -> tuple[T, ...]:
+        seen: dict[str, T] = {}
+        names = [f.name for f in fields(kind)]  # type: ignore[arg-type]
+        for line, row in self._rows(name, names):
+            values = {n: (convert or {}).get(n, str)(row[n]) for n in names}
+            if not values[key]:
+                raise CountyError(name, line, f"{key} is empty")
+            if values[key] in seen:
+                raise CountyError(name, line, f"{key} {values[key]} stands there twice")
+            for column, codes in (known or {}).items():
+                if values[column] not in codes:
+                    raise CountyError(name, line, f"{column}: there is no {values[column]!r}")
+            seen[values[key]] = kind(**values)
+        return tuple(seen.values())
+
+    def _rows(self, name: str, names: list[str]) -> Iterable[tuple[int, dict[str, str]]]:
+        try:
+            with (self._folder / name).open(encoding="utf-8-sig", newline="") as file:
+                reader = csv.DictReader(file)
+                if missing := [n for n in names if n not in (reader.fieldnames or ())]:
+                    raise CountyError(name, 1, f"the column {missing[0]} is missing")
+                for row in reader:
+                    if None in row or None in row.values():
+                        raise CountyError(name, reader.line_num, "the number of cells is wrong")
+                    yield reader.line_num, {k: v.strip() for k, v in row.items()}
+        except (OSError, UnicodeDecodeError) as wrong:
+            raise CountyError(name, None, f"can't be read: {wrong}") from wrong
+
+    def _yaml(self, name: str) -> Any:
+        try:
+            return yaml.load(
+                (self._folder / name).read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+            )
+        except yaml.MarkedYAMLError as wrong:
+            line = wrong.problem_mark.line + 1 if wrong.problem_mark else None
+            raise CountyError(name, line, str(wrong.problem)) from wrong
+        except (OSError, UnicodeDecodeError) as wrong:
+            raise CountyError(name, None, f"can't be read: {wrong}") from wrong
+
+    @staticmethod
+    def _known(name: str, rows: Iterable[Any], column: str, codes: set[str]) -> None:
+        for row in rows:
+            value = getattr(row, column)
+            if value is not None and value not in codes:
+                raise CountyError(name, None, f"{column}: there is no {value!r}")
+
+    @staticmethod
+    def _one_adviser_each(advisers: tuple[Adviser, ...], towns: tuple[Town, ...]) -> None:
+        served: dict[str, str] = {}
+        for adviser in advisers:
+            for town in adviser.towns:
+                if town in served:
+                    raise CountyError("advisers.csv", None, f"{town} has two advisers: {served[town]}, {adviser.login}")
+                served[town] = adviser.login
+        for town in towns:
+            if town.code not in served:
+                raise CountyError("advisers.csv", None, f"{town.name} has no adviser")
+
+
+def _codes(rows: Iterable[Any]) -> set[str]:
+    return {row.code for row in rows}
+
+
+def _many(cell: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in cell.split(";") if part.strip())
+
+
+def _maybe(cell: str) -> str | None:
+    return cell or None

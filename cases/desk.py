@@ -1,0 +1,704 @@
+"""The desk: the only place that changes a case or a conversation; fetch, refuse, change, commit, each in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import sqlalchemy as sa
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+from sqlalchemy.engine import Connection
+
+from cases import audit, limits, routing
+from cases.case import AuditEntry, Case, Contact, Conversation, Event, Heard, Matter, Message, Utterance, mask
+from cases.county import County, StaffMember
+from cases.errors import NotFound, Refused, Stale
+from cases.lifecycle import MOVES, OPEN, Move, allowed
+from cases.notices import Notices
+from cases.rows import case_of, conversation_of, event_of, message_of
+from cases.shield import Shield
+from cases.store import Store, cases, conversations, counters, events, messages, outbox, staff
+
+__all__ = ["Desk", "NotFound", "Refused", "Stale"]
+
+PAGE = 50
+AMENDABLE = frozenset({"category", "domain", "town", "village", "grid", "place_said", "since", "since_said"})
+STAFF_REVEALS = frozenset({"operator", "administrator", "unit", "adviser"})
+
+
+def now_utc() -> datetime:
+    """The present."""
+    return datetime.now(timezone.utc)
+
+
+class Desk:
+    """Conversations and cases of one county. Raises Refused, Stale, NotFound; then nothing has changed."""
+
+    def __init__(
+        self, store: Store, county: County, clock: Callable[[], datetime] = now_utc, shield: Shield | None = None
+    ) -> None:
+        """`clock` gives aware datetimes; `shield` seals contacts (this installation's own by default)."""
+        self.store, self.county, self.clock = store, county, clock
+        self._shield = shield
+        self._notices = Notices.load()
+        self._hasher = PasswordHasher()
+
+    @property
+    def shield(self) -> Shield:
+        """Opened at first need."""
+        if self._shield is None:
+            self._shield = Shield.of_this_installation()
+        return self._shield
+
+    # --- conversations -------------------------------------------------------------------------------------------
+
+    def hear(
+        self,
+        conversation_id: str,
+        channel: str,
+        text: str,
+        ref: str,
+        *,
+        language: str | None = None,
+        attachments: Sequence[str] = (),
+    ) -> Heard:
+        """Stores what a resident wrote, before anything else is done with it. The same ref is the same message."""
+        with self.store.write() as write:
+            known = self._conversation_row(write, conversation_id)
+            if known is None:
+                self._open(write, conversation_id, channel, language or "zh")
+                known = self._conversation_row(write, conversation_id)
+            before = self._message_by_ref(write, conversation_id, ref)
+            if before is not None:
+                return Heard(before, False, known["holder"])
+            message = self._append(write, conversation_id, ref, "resident", text, attachments=attachments)
+            return Heard(message, True, known["holder"])
+
+    def answered(self, conversation_id: str, ref: str) -> list[Message] | None:
+        """The replies stored for an inbound ref; None while it has none."""
+        with self.store.read() as read:
+            inbound = self._message_by_ref(read, conversation_id, ref)
+            if inbound is None or not self._is_answered(read, inbound.id):
+                return None
+            return self._replies(read, conversation_id, ref)
+
+    def say(self, conversation_id: str, ref: str, utterances: Sequence[Utterance]) -> list[Message]:
+        """Stores the bot's replies to the inbound `ref` and marks it answered; said once, whatever is repeated."""
+        with self.store.write() as write:
+            inbound = self._message_by_ref(write, conversation_id, ref)
+            if inbound is None:
+                raise NotFound(ref)
+            if self._is_answered(write, inbound.id):
+                return self._replies(write, conversation_id, ref)
+            said = [
+                self._append(
+                    write, conversation_id, f"{ref}>{n}", "bot", u.text, buttons=u.buttons, sources=u.sources,
+                    delivery="waiting",
+                )
+                for n, u in enumerate(utterances)
+            ]  # fmt: skip
+            write.execute(messages.update().where(messages.c.id == inbound.id).values(answered_at=self.clock()))
+            return said
+
+    def unanswered(self, older_than_seconds: float) -> list[Message]:
+        """Inbound messages that nobody answered, oldest first: the process was killed in between."""
+        before = self.clock() - timedelta(seconds=older_than_seconds)
+        query = sa.select(messages).where(
+            messages.c.author == "resident", messages.c.answered_at.is_(None), messages.c.created_at <= before
+        )
+        return self._messages(query.order_by(messages.c.id))
+
+    def transcript(
+        self, conversation_id: str, after_seq: int = 0, limit: int = 200, tail: int | None = None
+    ) -> list[Message]:
+        """Messages in order after `after_seq`; with `tail`, the last so many."""
+        query = sa.select(messages).where(messages.c.conversation_id == conversation_id, messages.c.seq > after_seq)
+        if tail is None:
+            return self._messages(query.order_by(messages.c.seq).limit(limit))
+        return self._messages(query.order_by(messages.c.seq.desc()).limit(tail))[::-1]
+
+    def conversation(self, conversation_id: str) -> Conversation:
+        """Raises NotFound (a KeyError)."""
+        with self.store.read() as read:
+            row = self._conversation_row(read, conversation_id)
+        if row is None:
+            raise NotFound(conversation_id)
+        return conversation_of(row)
+
+    def conversations(self, holder: str, limit: int = 200) -> list[Conversation]:
+        """Conversations held so, longest wait first."""
+        query = sa.select(conversations).where(conversations.c.holder == holder)
+        with self.store.read() as read:
+            rows = read.execute(query.order_by(conversations.c.waiting_since).limit(limit)).mappings().all()
+        return [conversation_of(row) for row in rows]
+
+    def set_language(self, conversation_id: str, language: str) -> None:
+        """The language notices are written in."""
+        with self.store.write() as write:
+            self._update_conversation(write, conversation_id, language=language)
+
+    def ask_for_person(self, conversation_id: str, reason: str, ref: str) -> None:
+        """Puts a conversation that the bot holds into the queue for a person; the bot is silent from now on."""
+        with self.store.write() as write:
+            row = self._need_conversation(write, conversation_id)
+            if row["holder"] == "bot":
+                self._update_conversation(
+                    write, conversation_id, holder="waiting", reason=reason, waiting_since=self.clock()
+                )
+
+    def take_over(self, conversation_id: str, staff_login: str) -> None:
+        """A member of staff speaks from now on. Raises Refused when another one does already."""
+        with self.store.write() as write:
+            row = self._need_conversation(write, conversation_id)
+            if row["holder"] == "staff" and row["staff"] != staff_login:
+                raise Refused("held_by_another")
+            self._update_conversation(
+                write, conversation_id, holder="staff", staff=staff_login,
+                waiting_since=row["waiting_since"] or self.clock(),
+            )  # fmt: skip
+            audit.note(write, self.clock(), staff_login, "take_over", conversation_id)
+
+    def release(self, conversation_id: str, staff_login: str) -> None:
+        """The bot speaks again. Raises Refused when nobody holds it."""
+        with self.store.write() as write:
+            if self._need_conversation(write, conversation_id)["holder"] == "bot":
+                raise Refused("not_held")
+            self._update_conversation(write, conversation_id, holder="bot", staff=None, reason=None, waiting_since=None)
+            audit.note(write, self.clock(), staff_login, "release", conversation_id)
+
+    def staff_say(self, conversation_id: str, staff_login: str, text: str) -> Message:
+        """A person's words to the resident. Raises Refused when this person doesn't hold the conversation."""
+        with self.store.write() as write:
+            row = self._need_conversation(write, conversation_id)
+            if row["holder"] != "staff" or row["staff"] != staff_login:
+                raise Refused("not_held")
+            ref = f"staff:{row['last_seq'] + 1}"
+            message = self._append(write, conversation_id, ref, "staff", text, delivery="waiting", speaker=staff_login)
+            self._enqueue(write, message, None)
+            return message
+
+    def sent(self, message_id: int) -> None:
+        """A message reached the resident."""
+        self._delivery(message_id, "sent", None)
+
+    def failed(self, message_id: int, error: str) -> None:
+        """A message could not reach the resident; `error` says why."""
+        self._delivery(message_id, "failed", error)
+
+    # --- cases ---------------------------------------------------------------------------------------------------
+
+    def file(self, matter: Matter) -> Case:
+        """Case, first event, routing and the duty desk's notice in one transaction; the number exists when it ends."""
+        key = f"{matter.conversation_id}/{matter.filing_key}"
+        with self.store.write() as write:
+            self._need_conversation(write, matter.conversation_id)
+            before = write.execute(sa.select(cases).where(cases.c.filing_key == key)).mappings().first()
+            if before is not None:
+                return case_of(before)
+            now = self.clock()
+            row = self._new_case(matter, key, self._next_number(write, now), now)
+            try:
+                case_id = write.execute(cases.insert().values(**row)).inserted_primary_key[0]
+            except sa.exc.IntegrityError:
+                raise Refused("already_filed") from None
+            self._event(write, case_id, "file", None, "reported", matter.conversation_id, "resident", None, now, {})
+            self._update_conversation(write, matter.conversation_id, language=matter.language)
+            self._hand_over(write, case_id, row["number"])
+            if matter.kind == "consultation":
+                self._send_to_adviser(write, case_id, now)
+            return self._case_by_id(write, case_id)
+
+    def case(self, key: int | str) -> Case:
+        """By id or number. Raises NotFound."""
+        with self.store.read() as read:
+            return case_of(self._need_case(read, key))
+
+    def look(self, key: int | str, *, actor: str, role: str) -> Case:
+        """Like `case`, for a member of staff; that they looked is in the audit log."""
+        with self.store.write() as write:
+            row = self._need_case(write, key)
+            audit.note(write, self.clock(), actor, "look", row["number"], role)
+            return case_of(row)
+
+    def cases_of(self, conversation_id: str) -> list[Case]:
+        """Cases filed in one conversation, oldest first."""
+        query = sa.select(cases).where(cases.c.conversation_id == conversation_id).order_by(cases.c.created_at)
+        return self._cases(query)
+
+    def queue(
+        self,
+        *,
+        role: str,
+        unit: str | None = None,
+        adviser: str | None = None,
+        status: str | None = None,
+        search: str | None = None,
+        page: int = 1,
+    ) -> list[Case]:
+        """What this role has to look at: emergencies first, then what is due soonest; 50 a page."""
+        query = sa.select(cases).where(cases.c.status == status if status else cases.c.status.in_(OPEN))
+        if role == "unit":
+            query = query.where(cases.c.unit == unit, cases.c.status != "reported")
+        elif role == "adviser":
+            query = query.where(cases.c.adviser == adviser)
+        if search:
+            told = f"%{search}%"
+            query = query.where(sa.or_(cases.c.number.like(told), sa.cast(cases.c.words, sa.Text).like(told)))
+        query = query.order_by(cases.c.emergency.is_(None), cases.c.due_at, cases.c.id)
+        return self._cases(query.limit(PAGE).offset((page - 1) * PAGE))
+
+    def timeline(self, case_id: int) -> list[Event]:
+        """What happened, in order."""
+        with self.store.read() as read:
+            rows = read.execute(sa.select(events).where(events.c.case_id == case_id).order_by(events.c.seq)).mappings()
+            return [event_of(row) for row in rows]
+
+    def moves(self, case: Case, role: str) -> list[Move]:
+        """What the table allows `role` to do with the case now."""
+        return allowed(case.status, role, case.kind)
+
+    def move(
+        self,
+        case_id: int,
+        move: str,
+        *,
+        actor: str,
+        role: str,
+        version: int,
+        note: str | None = None,
+        unit: str | None = None,
+        category: str | None = None,
+    ) -> Case:
+        """Makes one move of the table. Raises Refused (not allowed, or words missing) or Stale (changed meanwhile)."""
+        with self.store.write() as write:
+            row = self._need_case(write, case_id)
+            if row["version"] != version:
+                raise Stale(case_of(row))
+            found = MOVES.get(move)
+            if found is None or found not in allowed(row["status"], role, row["kind"]):
+                raise Refused("not_allowed")
+            if "note" in found.needs and not (note or "").strip():
+                raise Refused("note_missing")
+            change = self._effect(found, row, unit=unit, category=category)
+            self._apply(write, row, found, change, actor, role, note)
+            return self._case_by_id(write, row["id"])
+
+    def amend(self, case_id: int, *, actor: str, role: str, version: int, **fields: str | None) -> Case:
+        """Corrects fields; the resident's words never change. Raises Refused, Stale."""
+        if unknown := set(fields) - AMENDABLE:
+            raise Refused(f"not_amendable_{sorted(unknown)[0]}")
+        with self.store.write() as write:
+            row = self._need_case(write, case_id)
+            if row["version"] != version:
+                raise Stale(case_of(row))
+            if fields.get("category"):
+                fields["domain"] = self.county.category(fields["category"]).domain
+            changed = {k: [row[k], v] for k, v in fields.items() if row[k] != v}
+            if not changed:
+                return case_of(row)
+            values = {k: v for k, v in fields.items() if k in changed}
+            self._update_case(write, row, **values)
+            self._event(
+                write, row["id"], "amend", row["status"], row["status"], actor, role, None, self.clock(), changed
+            )
+            audit.note(write, self.clock(), actor, "amend", row["number"])
+            return self._case_by_id(write, row["id"])
+
+    # --- what residents do with their case -----------------------------------------------------------------------
+
+    def urge(self, case_id: int, conversation_id: str, ref: str, words: str) -> Case:
+        """Passes an urging on; one a day counts. Raises Refused."""
+        with self.store.write() as write:
+            row = self._own_case(write, case_id, conversation_id)
+            if self._done_before(write, row["id"], "urge", ref):
+                return case_of(row)
+            since = self.clock() - timedelta(hours=self.county.limits["urge_hours"])
+            recent = sa.select(events.c.id).where(
+                events.c.case_id == row["id"], events.c.move == "urge", events.c.at > since
+            )
+            if write.execute(recent).first() is not None:
+                raise Refused("urged_already")
+            signals = [*row["signals"], "urged"] if "urged" not in row["signals"] else row["signals"]
+            return self._by_resident(write, row, "urge", ref, words, signals=signals)
+
+    def add_words(self, case_id: int, conversation_id: str, ref: str, words: str) -> Case:
+        """Adds words to the case, verbatim. Raises Refused."""
+        with self.store.write() as write:
+            row = self._own_case(write, case_id, conversation_id)
+            if self._done_before(write, row["id"], "add", ref):
+                return case_of(row)
+            return self._by_resident(write, row, "add", ref, words, words=[*row["words"], words])
+
+    def withdraw(self, case_id: int, conversation_id: str, ref: str, reason: str) -> Case:
+        """Ends a case that the resident no longer wants. Raises Refused."""
+        with self.store.write() as write:
+            row = self._own_case(write, case_id, conversation_id)
+            if self._done_before(write, row["id"], "withdraw", ref):
+                return case_of(row)
+            return self._by_resident(write, row, "withdraw", ref, reason, closed_at=self.clock())
+
+    def rate(self, case_id: int, conversation_id: str, ref: str, score: int, words: str | None = None) -> Case:
+        """Stores the resident's rating, 1 to 5, of a closed case. Raises Refused."""
+        if not 1 <= score <= 5:
+            raise Refused("no_score")
+        with self.store.write() as write:
+            row = self._own_case(write, case_id, conversation_id)
+            if self._done_before(write, row["id"], "rate", ref):
+                return case_of(row)
+            return self._by_resident(write, row, "rate", ref, words, rating=score, rating_words=words)
+
+    # --- persons -------------------------------------------------------------------------------------------------
+
+    def reveal(self, case_id: int, *, actor: str, role: str, reason: str) -> Contact:
+        """The contact in full, for those whose step needs it and with a reason, which is logged. Raises Refused."""
+        if len(reason.strip()) < 4:
+            raise Refused("reason_missing")
+        if role not in STAFF_REVEALS:
+            raise Refused("not_allowed")
+        with self.store.write() as write:
+            row = self._need_case(write, case_id)
+            if role == "unit" and "contact_agreed" not in row["signals"]:
+                raise Refused("not_agreed")
+            audit.note(write, self.clock(), actor, "reveal", row["number"], reason.strip())
+            return Contact(self.shield.open(row["contact_sealed"]))
+
+    def audit_trail(self, limit: int = 200) -> tuple[list[AuditEntry], bool]:
+        """The newest entries, and whether the whole chain is unbroken."""
+        with self.store.read() as read:
+            return audit.latest(read, limit), audit.verify(read)
+
+    # --- staff ---------------------------------------------------------------------------------------------------
+
+    def enrol(self, password: str) -> None:
+        """Gives every member of staff without a password this one (the installation's first)."""
+        with self.store.write() as write:
+            known = set(write.execute(sa.select(staff.c.login)).scalars())
+            fresh = [member.login for member in self._members() if member.login not in known]
+            if fresh:
+                hashed = self._hasher.hash(password)
+                write.execute(staff.insert(), [{"login": login, "password_hash": hashed} for login in fresh])
+
+    def set_password(self, login: str, password: str) -> None:
+        """A new password for one member of staff. Raises NotFound, Refused when it is shorter than 8."""
+        if len(password) < 8:
+            raise Refused("password_short")
+        with self.store.write() as write:
+            done = write.execute(
+                staff.update().where(staff.c.login == login).values(password_hash=self._hasher.hash(password))
+            )
+            if done.rowcount == 0:
+                raise NotFound(login)
+            audit.note(write, self.clock(), login, "password", login)
+
+    def sign_in(self, login: str, password: str) -> StaffMember | None:
+        """The member of staff, or None; a wrong login takes as long as a wrong password."""
+        with self.store.read() as read:
+            hashed = read.execute(sa.select(staff.c.password_hash).where(staff.c.login == login)).scalar_one_or_none()
+        try:
+            self._hasher.verify(hashed or _NOBODY, password)
+        except VerificationError:
+            return None
+        found = next((m for m in self._members() if m.login == login), None)
+        with self.store.write() as write:
+            audit.note(write, self.clock(), login, "sign_in", login)
+        return found
+
+    def staffed(self, now: datetime | None = None) -> bool:
+        """Whether somebody works at the desk."""
+        return limits.staffed(self.county, now or self.clock())
+
+    # --- figures -------------------------------------------------------------------------------------------------
+
+    def figures(self) -> dict[str, Any]:
+        """Per unit and in all: open, overdue, closed, share closed in time (percent), mean rating (1 to 5)."""
+        now, c = self.clock(), cases.c
+        is_open, ended = c.status.in_(OPEN), c.status.in_(("closed", "rated"))
+        columns = (
+            sa.func.sum(sa.case((is_open, 1), else_=0)).label("open"),
+            sa.func.sum(sa.case((sa.and_(is_open, c.due_at < now), 1), else_=0)).label("overdue"),
+            sa.func.sum(sa.case((ended, 1), else_=0)).label("closed"),
+            sa.func.sum(sa.case((sa.and_(ended, c.in_time.is_(True)), 1), else_=0)).label("in_time"),
+            sa.func.avg(c.rating).label("rating"),
+        )
+        with self.store.read() as read:
+            by_unit = read.execute(sa.select(c.unit, *columns).group_by(c.unit).order_by(c.unit)).mappings().all()
+            total = read.execute(sa.select(*columns)).mappings().one()
+            waiting = read.execute(
+                sa.select(sa.func.count()).select_from(conversations).where(conversations.c.holder == "waiting")
+            ).scalar_one()
+        units = [{"unit": row["unit"], **_figures(row)} for row in by_unit]
+        return {**_figures(total), "waiting_conversations": waiting, "units": units}
+
+    # --- inside --------------------------------------------------------------------------------------------------
+
+    def _members(self) -> Iterable[StaffMember]:
+        advisers = (StaffMember(a.login, a.name, "adviser", None) for a in self.county.advisers)
+        return {m.login: m for m in (*advisers, *self.county.staff)}.values()
+
+    def _open(self, write: Connection, conversation_id: str, channel: str, language: str) -> None:
+        row = {"id": conversation_id, "channel": channel, "language": language, "created_at": self.clock()}
+        insert = _insert(write)(conversations).values(**row).on_conflict_do_nothing(index_elements=["id"])
+        write.execute(insert)
+
+    def _conversation_row(self, connection: Connection, conversation_id: str) -> Any:
+        query = self.store.lock_row(sa.select(conversations).where(conversations.c.id == conversation_id))
+        return connection.execute(query).mappings().first()
+
+    def _need_conversation(self, connection: Connection, conversation_id: str) -> Any:
+        row = self._conversation_row(connection, conversation_id)
+        if row is None:
+            raise NotFound(conversation_id)
+        return row
+
+    def _update_conversation(self, write: Connection, conversation_id: str, **values: Any) -> None:
+        done = write.execute(conversations.update().where(conversations.c.id == conversation_id).values(**values))
+        if done.rowcount == 0:
+            raise NotFound(conversation_id)
+
+    def _append(
+        self,
+        write: Connection,
+        conversation_id: str,
+        ref: str,
+        author: str,
+        text: str,
+        *,
+        buttons: Sequence[Any] = (),
+        sources: Sequence[Any] = (),
+        attachments: Sequence[str] = (),
+        delivery: str = "none",
+        case_id: int | None = None,
+        speaker: str | None = None,
+    ) -> Message:
+        update = conversations.update().where(conversations.c.id == conversation_id)
+        write.execute(update.values(last_seq=conversations.c.last_seq + 1))
+        seq = write.execute(
+            sa.select(conversations.c.last_seq).where(conversations.c.id == conversation_id)
+        ).scalar_one()
+        row = {
+            "conversation_id": conversation_id, "seq": seq, "ref": ref, "author": author, "text": text,
+            "buttons": [dict(b) for b in buttons], "sources": [dict(s) for s in sources],
+            "attachments": list(attachments), "delivery": delivery, "error": None, "case_id": case_id,
+            "created_at": self.clock(), "staff": speaker,
+        }  # fmt: skip
+        new_id = write.execute(messages.insert().values(**row)).inserted_primary_key[0]
+        return message_of({**row, "id": new_id})
+
+    def _message_by_ref(self, connection: Connection, conversation_id: str, ref: str) -> Message | None:
+        query = sa.select(messages).where(messages.c.conversation_id == conversation_id, messages.c.ref == ref)
+        row = connection.execute(query).mappings().first()
+        return message_of(row) if row is not None else None
+
+    def _is_answered(self, connection: Connection, message_id: int) -> bool:
+        query = sa.select(messages.c.answered_at).where(messages.c.id == message_id)
+        return connection.execute(query).scalar_one() is not None
+
+    def _replies(self, connection: Connection, conversation_id: str, ref: str) -> list[Message]:
+        query = sa.select(messages).where(
+            messages.c.conversation_id == conversation_id,
+            messages.c.author == "bot",
+            messages.c.ref.startswith(f"{ref}>", autoescape=True),
+        )
+        return [message_of(r) for r in connection.execute(query.order_by(messages.c.seq)).mappings()]
+
+    def _messages(self, query: Any) -> list[Message]:
+        with self.store.read() as read:
+            return [message_of(row) for row in read.execute(query).mappings()]
+
+    def _delivery(self, message_id: int, state: str, error: str | None) -> None:
+        with self.store.write() as write:
+            write.execute(messages.update().where(messages.c.id == message_id).values(delivery=state, error=error))
+
+    def _cases(self, query: Any) -> list[Case]:
+        with self.store.read() as read:
+            return [case_of(row) for row in read.execute(query).mappings()]
+
+    def _need_case(self, connection: Connection, key: int | str) -> Any:
+        found = cases.c.id == key if isinstance(key, int) else cases.c.number == key
+        row = connection.execute(self.store.lock_row(sa.select(cases).where(found))).mappings().first()
+        if row is None:
+            raise NotFound(str(key))
+        return row
+
+    def _case_by_id(self, connection: Connection, case_id: int) -> Case:
+        return case_of(connection.execute(sa.select(cases).where(cases.c.id == case_id)).mappings().one())
+
+    def _own_case(self, write: Connection, case_id: int, conversation_id: str) -> Any:
+        row = self._need_case(write, case_id)
+        if row["conversation_id"] != conversation_id:
+            raise NotFound(str(case_id))
+        return row
+
+    def _next_number(self, write: Connection, now: datetime) -> str:
+        day = now.astimezone(self.county.zone).strftime("%Y%m%d")
+        name = f"case-{day}"
+        insert = _insert(write)(counters).values(name=name, value=0).on_conflict_do_nothing(index_elements=["name"])
+        write.execute(insert)
+        write.execute(counters.update().where(counters.c.name == name).values(value=counters.c.value + 1))
+        value = write.execute(sa.select(counters.c.value).where(counters.c.name == name)).scalar_one()
+        return f"{self.county.prefix}{day}-{value:06d}"
+
+    def _new_case(self, matter: Matter, key: str, number: str, now: datetime) -> dict[str, Any]:
+        return {
+            "number": number, "filing_key": key, "version": 1, "status": "reported", "kind": matter.kind,
+            "conversation_id": matter.conversation_id, "words": list(matter.words), "category": matter.category,
+            "domain": matter.domain, "town": matter.town, "village": matter.village, "grid": matter.grid,
+            "place_said": matter.place_said, "since": matter.since, "since_said": matter.since_said,
+            "contact_sealed": self.shield.seal(matter.contact), "contact_masked": mask(matter.contact),
+            "contact_withheld": matter.contact_withheld, "language": matter.language, "emergency": matter.emergency,
+            "signals": list(matter.signals), "legal_topic": matter.legal_topic, "wanted": matter.wanted,
+            "citations": list(matter.citations), "created_at": now,
+            "unit": self.county.duty if matter.emergency else None,
+            "due_at": limits.due(self.county, matter.kind, matter.category, matter.emergency, matter.signals, now),
+        }  # fmt: skip
+
+    def _send_to_adviser(self, write: Connection, case_id: int, now: datetime) -> None:
+        """A consultation needs no desk in between when its place names an adviser."""
+        row = self._need_case(write, case_id)
+        adviser = routing.adviser_for(self.county, row["grid"], row["town"])
+        if adviser is None:
+            return
+        self._update_case(write, row, status="dispatched", adviser=adviser)
+        for seq, (move, before) in enumerate((("register", "reported"), ("dispatch", "registered"))):
+            after = MOVES[move].after or before
+            self._event(write, case_id, move, before, after, "system", "system", None, now, {"adviser": adviser})
+
+    def _effect(self, move: Move, row: Any, *, unit: str | None, category: str | None) -> dict[str, Any]:
+        """What a move changes beside the status. Raises Refused for a unit or category the county doesn't have."""
+        now = self.clock()
+        try:
+            if unit:
+                self.county.unit(unit)
+            if category:
+                self.county.category(category)
+        except LookupError as unknown:
+            raise Refused("unknown_code") from unknown
+        change: dict[str, Any] = {"category": category} if category else {}
+        kind, found = row["kind"], category or row["category"]
+        if move.code in ("dispatch", "reassign"):
+            if kind == "consultation":
+                change["adviser"] = routing.adviser_for(self.county, row["grid"], row["town"])
+                if change["adviser"] is None and not unit:
+                    raise Refused("place_missing")
+            change["unit"] = unit or (
+                None if kind == "consultation" else routing.unit_for(self.county, found, row["town"])
+            )
+            change["due_at"] = limits.due(self.county, kind, found, row["emergency"], tuple(row["signals"]), now)
+        if move.code == "extend":
+            due = audit.utc(row["due_at"]) if row["due_at"] else now
+            change["due_at"] = limits.after_workdays(self.county, max(due, now), self.county.limits["extension_days"])
+        if move.code == "close":
+            change |= {"closed_at": now, "in_time": row["due_at"] is None or now <= audit.utc(row["due_at"])}
+        if move.code == "refuse":
+            change["closed_at"] = now
+        if move.code in ("redo", "verify_failed"):
+            change |= {"closed_at": None, "rating": None, "in_time": None}
+        return change
+
+    def _apply(
+        self, write: Connection, row: Any, move: Move, change: dict[str, Any], actor: str, role: str, note: str | None
+    ) -> None:
+        after = move.after or row["status"]
+        self._update_case(write, row, status=after, **change)
+        told = {k: v.isoformat() if isinstance(v, datetime) else v for k, v in change.items()}
+        self._event(write, row["id"], move.code, row["status"], after, actor, role, note, self.clock(), told)
+        audit.note(write, self.clock(), actor, move.code, row["number"])
+        if move.notice:
+            self._notify(write, {**row, **change, "status": after}, move.notice, note)
+
+    def _by_resident(self, write: Connection, row: Any, move: str, ref: str, note: str | None, **change: Any) -> Case:
+        found = MOVES[move]
+        if found not in allowed(row["status"], "resident", row["kind"]):
+            raise Refused(f"{move}_not_now")
+        after = found.after or row["status"]
+        self._update_case(write, row, status=after, **change)
+        actor = row["conversation_id"]
+        self._event(write, row["id"], move, row["status"], after, actor, "resident", note, self.clock(), {}, ref=ref)
+        return self._case_by_id(write, row["id"])
+
+    def _update_case(self, write: Connection, row: Any, **values: Any) -> None:
+        write.execute(cases.update().where(cases.c.id == row["id"]).values(version=cases.c.version + 1, **values))
+
+    def _done_before(self, write: Connection, case_id: int, move: str, ref: str) -> bool:
+        key = f"{case_id}/{move}/{ref}"
+        return write.execute(sa.select(events.c.id).where(events.c.ref == key)).first() is not None
+
+    def _event(
+        self, write: Connection, case_id: int, move: str, before: str | None, after: str, actor: str, role: str,
+        note: str | None, at: datetime, detail: dict[str, Any], ref: str | None = None,
+    ) -> None:  # fmt: skip
+        last = write.execute(sa.select(sa.func.max(events.c.seq)).where(events.c.case_id == case_id)).scalar_one()
+        write.execute(
+            events.insert().values(
+                case_id=case_id, seq=(last or 0) + 1, move=move, before=before, after=after, actor=actor, role=role,
+                note=note, at=at, detail=detail, ref=f"{case_id}/{move}/{ref}" if ref else None,
+            )
+        )  # fmt: skip
+
+    def _notify(self, write: Connection, row: Any, code: str, note: str | None) -> None:
+        conversation = self._need_conversation(write, row["conversation_id"])
+        language = conversation["language"]
+        text, buttons = self._notices.render(code, language, self._blanks(row, language, note))
+        version = write.execute(sa.select(cases.c.version).where(cases.c.id == row["id"])).scalar_one()
+        ref = f"notice:{row['id']}:{version}:{code}"
+        message = self._append(
+            write, row["conversation_id"], ref, "notice", text, buttons=buttons, delivery="waiting", case_id=row["id"]
+        )
+        self._enqueue(write, message, row["id"])
+
+    def _blanks(self, row: Any, language: str, note: str | None) -> dict[str, str]:
+        unit = self.county.unit(row["unit"]) if row["unit"] else None
+        name = (unit.name if language == "zh" else unit.name_en) if unit else self._notices.word("adviser", language)
+        due = audit.utc(row["due_at"]).astimezone(self.county.zone) if row["due_at"] else None
+        return {
+            "number": row["number"],
+            "unit": name,
+            "due": due.strftime("%Y-%m-%d %H:%M") if due else self._notices.word("no_limit", language),
+            "note": (note or "").strip(),
+        }
+
+    def _enqueue(self, write: Connection, message: Message, case_id: int | None) -> None:
+        self._outbox(write, "say", message.conversation_id, f"message:{message.id}", {}, message.id, case_id)
+
+    def _hand_over(self, write: Connection, case_id: int, number: str) -> None:
+        self._outbox(write, "handover", f"case:{case_id}", f"case:{case_id}:filed", {"number": number}, None, case_id)
+
+    def _outbox(
+        self, write: Connection, kind: str, order_key: str, key: str, payload: dict[str, Any], message_id: int | None,
+        case_id: int | None,
+    ) -> None:  # fmt: skip
+        now = self.clock()
+        write.execute(
+            outbox.insert().values(
+                kind=kind, order_key=order_key, idempotency_key=key, payload=payload, message_id=message_id,
+                case_id=case_id, state="waiting", next_at=now, created_at=now,
+            )
+        )  # fmt: skip
+
+
+#: a hash that no password fits, so that an unknown login takes as long as a wrong password
+_NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHRzb21lc2FsdA$3g0nEwqVYNRBGjbAm0kZ7hPH5DvkqJd4YzJ1eGQvDlY"
+
+
+def _figures(row: Any) -> dict[str, Any]:
+    closed = int(row["closed"] or 0)
+    return {
+        "open": int(row["open"] or 0),
+        "overdue": int(row["overdue"] or 0),
+        "closed": closed,
+        "in_time": f"{100 * int(row['in_time'] or 0) / closed:.0f}%" if closed else None,
+        "satisfaction": f"{float(row['rating']):.1f}" if row["rating"] is not None else None,
+    }
+
+
+def _insert(connection: Connection) -> Any:
+    """The dialect's own insert, which can pass over what is there already."""
+    if connection.dialect.name == "postgresql":
+        from sqlalchemy.dialects.postgresql import insert
+
+        return insert
+    from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+
+    return sqlite_insert

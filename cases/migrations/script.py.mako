@@ -1,0 +1,12 @@
+"""${message}."""
+
+revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+
+
+def upgrade():
+    """${message}."""
+
+
+def downgrade():
+    """Undo."""

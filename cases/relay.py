@@ -1,0 +1,161 @@
+"""Delivers what waits in the outbox: at least once, in order, with a reason and a next try for every failure."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from cases.case import Conversation, Message
+from cases.desk import now_utc
+from cases.rows import conversation_of, message_of
+from cases.store import Store, conversations, messages, outbox
+
+log = logging.getLogger("minhu.relay")
+
+LEASE = timedelta(seconds=60)
+BACKOFF = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=5), timedelta(minutes=30))
+GIVE_UP_AFTER = 12
+BATCH = 20
+
+Deliver = Callable[[Message, Conversation], Any]
+HandOver = Callable[[dict[str, Any]], Any]
+
+
+class Undeliverable(Exception):
+    """It will never arrive (the resident blocked the hotline, say); trying again is of no use."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One claimed row of the outbox."""
+
+    id: int
+    kind: str
+    message_id: int | None
+    case_id: int | None
+    payload: dict[str, Any]
+    attempts: int
+
+
+class Relay:
+    """Claims rows under a lease, so that several relays may run at once and a killed one loses nothing.
+
+    Row states: waiting, sending (leased), sent, given_up. Rows of one `order_key` leave in the order they came in.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        deliver: Deliver,
+        hand_over: HandOver | None = None,
+        clock: Callable[[], datetime] = now_utc,
+    ) -> None:
+        """`deliver` sends a message to its resident; `hand_over` a case to another system (None: none is configured)."""
+        self._store, self._deliver, self._hand_over, self._clock = store, deliver, hand_over, clock
+        self._stop = threading.Event()
+
+    def run(self, pause: float = 0.5) -> None:
+        """Until SIGTERM or SIGINT."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop.set())
+        while not self._stop.is_set():
+            try:
+                worked = self.run_once()
+            except sa.exc.SQLAlchemyError:
+                log.exception("the store refused; trying again")
+                worked = 0
+            if not worked:
+                self._stop.wait(pause)
+
+    def run_once(self) -> int:
+        """One batch; returns how many rows were handled."""
+        items = self._claim()
+        for item in items:
+            self._handle(item)
+        return len(items)
+
+    def _claim(self) -> list[Item]:
+        """Takes due rows that have no older unsent row of the same order key; a lease that ran out counts as due."""
+        now, earlier = self._clock(), outbox.alias("earlier")
+        blocked = (
+            sa.select(earlier.c.id)
+            .where(
+                earlier.c.order_key == outbox.c.order_key,
+                earlier.c.id < outbox.c.id,
+                earlier.c.state.in_(("waiting", "sending")),
+            )
+            .exists()
+        )
+        due = sa.select(outbox).where(outbox.c.state.in_(("waiting", "sending")), outbox.c.next_at <= now, ~blocked)
+        due = due.order_by(outbox.c.id).limit(BATCH)
+        with self._store.read() as read:
+            if read.execute(due.limit(1)).first() is None:
+                return []
+        if not self._store.on_sqlite:
+            due = due.with_for_update(skip_locked=True)
+        with self._store.write() as write:
+            rows = write.execute(due).mappings().all()
+            for row in rows:
+                write.execute(
+                    outbox.update().where(outbox.c.id == row["id"]).values(state="sending", next_at=now + LEASE)
+                )
+        return [Item(r["id"], r["kind"], r["message_id"], r["case_id"], r["payload"], r["attempts"]) for r in rows]
+
+    def _handle(self, item: Item) -> None:
+        """No transaction is open while something goes over the network."""
+        try:
+            pulled = self._send(item)
+        except Undeliverable as never:
+            self._end(item, "given_up", str(never))
+        except Exception as failed:
+            log.warning("outbox %s: %s", item.id, failed)
+            self._again(item, f"{type(failed).__name__}: {failed}")
+        else:
+            self._end(item, "sent", None, mark=not pulled)
+
+    def _send(self, item: Item) -> bool:
+        """Returns whether the resident's page will fetch it by itself (then it marks the message as sent)."""
+        if item.kind == "handover":
+            if self._hand_over is not None:
+                self._hand_over({"id": item.id, "case_id": item.case_id, **item.payload})
+            return False
+        with self._store.read() as read:
+            row = read.execute(sa.select(messages).where(messages.c.id == item.message_id)).mappings().one()
+            held = sa.select(conversations).where(conversations.c.id == row["conversation_id"])
+            conversation = conversation_of(read.execute(held).mappings().one())
+        message = message_of(row)
+        if message.delivery == "sent":
+            return True
+        return self._deliver(message, conversation) == "pull"
+
+    def _end(self, item: Item, state: str, error: str | None, mark: bool = True) -> None:
+        with self._store.write() as write:
+            write.execute(
+                outbox.update().where(outbox.c.id == item.id).values(
+                    state=state, last_error=error, attempts=item.attempts + 1
+                )
+            )  # fmt: skip
+            if item.message_id is not None and mark:
+                delivery = "sent" if state == "sent" else "failed"
+                done = messages.update().where(messages.c.id == item.message_id)
+                write.execute(done.values(delivery=delivery, error=error))
+
+    def _again(self, item: Item, error: str) -> None:
+        attempts = item.attempts + 1
+        if attempts >= GIVE_UP_AFTER:
+            self._end(item, "given_up", error)
+            return
+        wait = BACKOFF[min(attempts - 1, len(BACKOFF) - 1)]
+        with self._store.write() as write:
+            write.execute(
+                outbox.update().where(outbox.c.id == item.id).values(
+                    state="waiting", attempts=attempts, last_error=error, next_at=self._clock() + wait
+                )
+            )  # fmt: skip

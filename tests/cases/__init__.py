@@ -1,0 +1,1 @@
+"""The case system on real databases."""
