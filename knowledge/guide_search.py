@@ -1,0 +1,66 @@
+"""Finds the guides a question is about, by meaning and by words, and says how sure it is."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from knowledge.guides import Guide
+from knowledge.meaning import Meaning, Vector
+from knowledge.words import search_words
+
+WORDS_WEIGHT = 0.10
+
+
+@dataclass(frozen=True)
+class Found:
+    """A guide and how well it fits: the nearest phrase's cosine plus a share of common words."""
+
+    guide: Guide
+    score: float
+
+
+class GuideSearch:
+    """The titles, ways of asking and short answers of all guides, searchable."""
+
+    def __init__(self, guides: Sequence[Guide], meaning: Meaning) -> None:
+        self.guides, self._meaning = tuple(guides), meaning
+        phrases = [(n, text) for n, guide in enumerate(guides) for text in phrases_of(guide)]
+        self._guide_of = np.array([n for n, _ in phrases], dtype=np.int64)
+        self._vectors = meaning.of([text for _, text in phrases], as_questions=True)
+        self._words = [frozenset(search_words(text)) for _, text in phrases]
+        counts = Counter(word for words in self._words for word in words)
+        self._weight = {word: float(np.log(1 + len(phrases) / n)) for word, n in counts.items()}
+        self._unseen = float(np.log(1 + max(len(phrases), 1)))
+        self._mass = np.array([sum(self._weight[w] for w in words) for words in self._words], dtype=np.float32)
+
+    def scores(self, question: str) -> Vector:
+        """(phrases,) fit of every phrase."""
+        near = self._vectors @ self._meaning.question(question)
+        return near + WORDS_WEIGHT * self._overlap(question)
+
+    def _overlap(self, question: str) -> Vector:
+        asked = frozenset(search_words(question))
+        mass = sum(self._weight.get(word, self._unseen) for word in asked)
+        common = np.array([sum(self._weight[w] for w in words & asked) for words in self._words], dtype=np.float32)
+        return common / np.maximum(np.sqrt(mass * self._mass), 1e-6)
+
+    def find(self, question: str, top: int = 5) -> list[Found]:
+        """The best guides, best first, each by its best phrase."""
+        if not len(self._guide_of):
+            return []
+        scores = self.scores(question)
+        best = np.full(len(self.guides), -1.0, dtype=np.float32)
+        np.maximum.at(best, self._guide_of, scores)
+        order = np.argsort(-best)[:top]
+        return [Found(self.guides[n], float(best[n])) for n in order]
+
+
+def phrases_of(guide: Guide) -> list[str]:
+    """The texts a guide is found by, in both languages."""
+    return [
+        *(line for name in ("title", "asked", "short") for lang in ("zh", "en") for line in guide.lines(name, lang))
+    ]
