@@ -1,0 +1,1 @@
+"""How the bot understands: words in, codes out."""

@@ -1,0 +1,112 @@
+"""Predicts the next action: rules decide, except while a job waits for an answer, when the answer belongs to that job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rasa.core.policies.policy import PolicyPrediction
+from rasa.core.policies.rule_policy import RulePolicy
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.shared.core.constants import ACTION_LISTEN_NAME
+from rasa.shared.core.domain import Domain
+from rasa.shared.core.trackers import DialogueStateTracker
+
+#: what a resident may do beside answering; each has a rule of its own and the job goes on afterwards
+ASIDE = frozenset(
+    {
+        "danger", "human", "cancel", "repeat", "why_ask", "switch_language", "explain", "greet", "thanks",
+        "goodbye", "ask", "follow_case", "urge", "withdraw", "offtopic", "continue_job",
+    }
+)  # fmt: skip
+#: asides that a short or strange answer is easily taken for: they need to be clear
+NEEDS_CLEAR = {
+    "ask": 0.55, "follow_case": 0.6, "urge": 0.75, "withdraw": 0.75, "offtopic": 0.75, "greet": 0.5, "thanks": 0.6,
+    "goodbye": 0.6, "explain": 0.6, "continue_job": 0.5, "cancel": 0.5, "repeat": 0.5, "why_ask": 0.5, "human": 0.5,
+    "switch_language": 0.5,
+}  # fmt: skip
+#: what settles a question by itself, whatever the intent looks like
+ANSWERS = {
+    "where": ("town", "village", "place_said", "place_choice"),
+    "since": ("since",),
+    "contact": ("contact",),
+    "place_choice": ("town", "village"),
+}
+#: questions whose answer is a story: nearly everything said there is the answer
+STORIES = frozenset({"what", "facts", "more"})
+STORY_ASIDES = frozenset({"danger", "human", "cancel", "repeat", "why_ask", "switch_language"})
+#: questions that only offer something: whoever speaks of something else has passed them over
+OFFERS = frozenset({"adviser", "rate", "rate_words", "withdraw"})
+OPENS = frozenset({"ask", "report_problem", "suggest", "praise", "consult_law", "follow_case", "urge", "add_to_case"})
+ENDS_TURN = frozenset({"action_human", "action_cancel"})
+UNSURE_BELOW = 0.30
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.POLICY_WITHOUT_END_TO_END_SUPPORT, is_trainable=True)
+class JobPolicy(RulePolicy):
+    """RulePolicy plus one thing that rules can't say: which words answer the question that was asked.
+
+    Slots read: `job` (code of the running job), `asked` (code of the question that waits). Message metadata read:
+    `holder` ("bot" unless a person holds the conversation, in which case the bot only listens).
+    """
+
+    def predict_action_probabilities(
+        self, tracker: DialogueStateTracker, domain: Domain, rule_only_data: dict[str, Any] | None = None, **kwargs: Any
+    ) -> PolicyPrediction:
+        """See parent class."""
+        action = next_action(tracker)
+        if action is None:
+            return super().predict_action_probabilities(tracker, domain, rule_only_data, **kwargs)
+        scores = self._default_predictions(domain)
+        scores[domain.index_for_action(action)] = 1.0
+        return self._prediction(scores)
+
+
+def next_action(tracker: DialogueStateTracker) -> str | None:
+    """Name of the action that the state of the job asks for, or None where the rules decide."""
+    last = tracker.latest_action_name
+    job = tracker.get_slot("job")
+    if last not in (None, ACTION_LISTEN_NAME):
+        return _after(last, job, tracker)
+    message = tracker.latest_message
+    if message is None or message.intent.get("name") is None:
+        return None
+    intent, sure = message.intent["name"], message.intent.get("confidence") or 0.0
+    if (message.metadata or {}).get("holder", "bot") != "bot":
+        return "action_danger" if intent == "danger" else ACTION_LISTEN_NAME
+    if any(e["entity"] == "foreign" for e in message.entities) and intent != "danger":
+        return "action_foreign"
+    asked = tracker.get_slot("asked")
+    if job is not None and asked is not None and not _is_aside(intent, sure, asked, message.entities, job):
+        return f"action_{job}"
+    if sure < UNSURE_BELOW and intent != "danger":
+        return "action_clarify"
+    return None
+
+
+def _is_aside(intent: str, sure: float, asked: str, entities: list[dict[str, Any]], job: str) -> bool:
+    if intent == "danger":
+        return True
+    if intent == "consult_law" and job == "report_problem":
+        return asked not in STORIES and sure >= 0.6 and not _answers(asked, entities)
+    if asked in OFFERS and intent in OPENS and sure >= 0.5:
+        return True
+    if intent not in ASIDE or sure < NEEDS_CLEAR.get(intent, 0.0):
+        return False
+    if asked in STORIES:
+        return intent in STORY_ASIDES or (intent == "ask" and sure >= 0.8) or (intent == "follow_case" and sure >= 0.8)
+    return intent in STORY_ASIDES or not _answers(asked, entities)
+
+
+def _answers(asked: str, entities: list[dict[str, Any]]) -> bool:
+    return any(e["entity"] in ANSWERS.get(asked, ()) for e in entities)
+
+
+def _after(last: str | None, job: str | None, tracker: DialogueStateTracker) -> str | None:
+    """An aside is over: take up the job where it was; a job that asked or ended listens."""
+    if last == "action_resume" or job is None or tracker.get_slot("asked") is None:
+        return ACTION_LISTEN_NAME if last and last.startswith("action_") and last != "action_session_start" else None
+    if last == f"action_{job}" or last in ENDS_TURN:
+        return ACTION_LISTEN_NAME
+    if (tracker.latest_message.metadata or {}).get("holder", "bot") != "bot":
+        return ACTION_LISTEN_NAME
+    return ACTION_LISTEN_NAME if tracker.get_slot("asked") in OFFERS else "action_resume"

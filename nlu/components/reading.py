@@ -1,0 +1,110 @@
+"""Reads the codes out of a message (place, time, contact, category, danger …) and hands them on as entities."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rasa.engine.graph import ExecutionContext, GraphComponent
+from rasa.engine.recipes.default_recipe import DefaultV1Recipe
+from rasa.engine.storage.resource import Resource
+from rasa.engine.storage.storage import ModelStorage
+from rasa.nlu.extractors.extractor import EntityExtractorMixin
+from rasa.shared.nlu.constants import ENTITIES, INTENT, TEXT
+from rasa.shared.nlu.training_data.message import Message
+
+from nlu.triage import Reader, Reading
+
+#: entity name -> attribute of a Reading (dots go into its place)
+SINGLE = {
+    "category": "category",
+    "domain_code": "domain",
+    "place_said": "place.said",
+    "town": "place.town",
+    "village": "place.village",
+    "grid": "place.grid",
+    "since": "since",
+    "since_said": "since_said",
+    "contact": "contact",
+    "case_number": "case_number",
+    "rating": "rating",
+    "danger": "danger",
+    "legal_topic": "legal_topic",
+    "kind": "kind",
+}
+MANY = {
+    "place_choice": "place.candidates",
+    "place_negated": "place.negated",
+    "field": "fields",
+    "signal": "signals",
+}
+
+
+@DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.ENTITY_EXTRACTOR, is_trainable=False)
+class ReadingExtractor(EntityExtractorMixin, GraphComponent):
+    """Runs `nlu.triage.Reader` once a message; every code becomes an entity that spans the message."""
+
+    @staticmethod
+    def get_default_config() -> dict[str, Any]:
+        """`city` and `model` are paths from the project folder; `sure`: confidence a category needs to be taken."""
+        return {"city": "city", "model": "models/triage.joblib", "sure": 0.35}
+
+    @classmethod
+    def create(
+        cls,
+        config: dict[str, Any],
+        model_storage: ModelStorage,
+        resource: Resource,
+        execution_context: ExecutionContext,
+    ) -> ReadingExtractor:
+        """See parent class."""
+        return cls(config)
+
+    def __init__(self, config: dict[str, Any]) -> None:
+        """Nothing is read before the first message (training never needs it)."""
+        self._config = config
+        self._reader: Reader | None = None
+
+    def process(self, messages: list[Message]) -> list[Message]:
+        """Adds the entities; a danger outranks every other intent."""
+        for message in messages:
+            if message.get(TEXT):
+                self._note(message, self.reader.read(message.get(TEXT)))
+        return messages
+
+    @property
+    def reader(self) -> Reader:
+        """The reader, loaded at first use."""
+        if self._reader is None:
+            self._reader = Reader.load(Path(self._config["city"]), Path(self._config["model"]))
+        return self._reader
+
+    def _note(self, message: Message, reading: Reading) -> None:
+        found = [(name, _value(reading, path)) for name, path in SINGLE.items()]
+        found += [(name, value) for name, path in MANY.items() for value in _value(reading, path) or ()]
+        if reading.category_confidence < self._config["sure"]:
+            found = [(name, value) for name, value in found if name != "category"]
+        if reading.language not in ("zh", "en"):
+            found.append(("foreign", reading.language))
+        elif _tells_language(message.get(TEXT), reading.language):
+            found.append(("language", reading.language))
+        found += [("matter", part.text) for part in reading.matters] if len(reading.matters) > 1 else []
+        span = {"start": 0, "end": len(message.get(TEXT)), "extractor": type(self).__name__}
+        entities = [{"entity": name, "value": value, **span} for name, value in found if value is not None]
+        message.set(ENTITIES, message.get(ENTITIES, []) + entities, add_to_output=True)
+        if reading.danger is not None:
+            message.set(INTENT, {"name": "danger", "confidence": 1.0}, add_to_output=True)
+
+
+def _value(reading: Reading, path: str) -> Any:
+    value: Any = reading
+    for part in path.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def _tells_language(text: str, language: str) -> bool:
+    """Whether a message is long enough to change the language of a conversation: names and 'ok' are not."""
+    han = sum("一" <= c <= "鿿" for c in text)
+    latin = sum(c.isascii() and c.isalpha() for c in text)
+    return (language == "zh" and han >= 2 and han * 2 > latin) or (language == "en" and latin >= 8 and han == 0)

@@ -1,0 +1,182 @@
+"""Finds the town, village and grid that a message speaks of: full, short, misspelt, traditional, in pinyin or English."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+
+import zhconv
+from pypinyin import lazy_pinyin
+
+from cases.county import County, Village
+
+SUFFIX = re.compile(r"(街道办事处|街道办|街道|社区居委会|居委会|社区|村委会|村|镇政府|镇|乡)$")
+NEGATED = re.compile(
+    r"(?:不是在?|不在|并非|莫是|不系|not (?:in |at )?|isn't |it's not |it is not |wrong,? not )\s*[“\"]?([\w\u4e00-\u9fff' ]{2,24}?)[”\"]?(?=[,，。;；!！ ]|是|而|but|$)",
+    re.IGNORECASE,
+)
+LANDMARK = re.compile(
+    r"[\u4e00-\u9fffA-Za-z0-9]{1,12}?(?:小区|花园|家园|公寓|广场|市场|超市|学校|中学|小学|幼儿园|医院|卫生院|大道|大桥|路口|路|街|巷|桥|车站|"
+    r"公园|工地|厂|酒店|宾馆|大厦|苑|城|组|号|栋|单元|加油站|银行|派出所|政府|门口|旁边|对面|后面|附近)(?:[东西南北]?(?:门口|旁边|对面|后面|附近|里面|边上))?"
+)
+ENGLISH_PLACE = re.compile(
+    r"(?:near|at|in|on|behind|opposite|outside|beside|next to) (?:the )?([A-Za-z0-9' ]{3,40}?)(?= (?:has|have|is|are|was|were|since|for|every|and|because|which|that)\b|[.,;!?]|$)"
+)
+RISKY = 2
+
+
+@dataclass(frozen=True)
+class Place:
+    """What was read of a place. `said`: the resident's own words for it; town, village, grid: codes; `candidates`: codes
+    when the words fit several places; `negated`: codes of places that the resident says it is not."""
+
+    said: str | None = None
+    town: str | None = None
+    village: str | None = None
+    grid: str | None = None
+    candidates: tuple[str, ...] = ()
+    negated: tuple[str, ...] = ()
+
+
+@dataclass
+class _Names:
+    """Names to codes: exact, and by sound (pinyin joined with spaces)."""
+
+    exact: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    sound: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    latin: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+
+    def add(self, name: str, code: str, by_sound: bool) -> None:
+        self.exact[name].add(code)
+        if by_sound:
+            self.sound[" ".join(lazy_pinyin(name))].add(code)
+
+
+class Gazetteer:
+    """Knows every name of a county's towns and villages."""
+
+    def __init__(self, county: County) -> None:
+        """Reads the names once; look-ups are in memory."""
+        self._county = county
+        self._towns, self._villages = _Names(), _Names()
+        for town in county.towns:
+            short = SUFFIX.sub("", town.name)
+            for name in (town.name, short, *town.aliases):
+                self._towns.add(name, town.code, len(name) >= 2)
+            self._latin(self._towns, town.name_en, town.code)
+        for village in county.villages:
+            short = SUFFIX.sub("", village.name)
+            for name in {village.name, short, *village.aliases}:
+                self._villages.add(name, village.code, len(name) >= 3)
+            self._latin(self._villages, village.name_en, village.code)
+
+    @staticmethod
+    def _latin(names: _Names, english: str, code: str) -> None:
+        words = english.lower().split()
+        names.latin[words[0]].add(code)
+        names.latin[" ".join(words[:2])].add(code)
+
+    def read(self, text: str) -> Place:
+        """The place of a message; a name that fits several places gives candidates, never a guess."""
+        plain = zhconv.convert(text, "zh-cn")
+        negated: tuple[str, ...] = ()
+        kept = plain
+        for found in NEGATED.finditer(plain):
+            codes = self._towns_in(found.group(1)) | self._villages_in(found.group(1), None)
+            if codes:
+                negated += tuple(sorted(codes))
+                kept = kept.replace(found.group(0), " ", 1)
+        place = self._find(kept)
+        return replace(place, said=place.said or _landmark(kept), negated=negated)
+
+    def _find(self, text: str) -> Place:
+        towns = self._towns_in(text)
+        villages = self._villages_in(text, towns)
+        if towns:
+            inside = {v for v in villages if self._village(v).town_code in towns}
+            villages = inside
+        if len(villages) == 1:
+            village = self._village(next(iter(villages)))
+            grids = self._county.grids_of(village.code)
+            grid = grids[0].code if len(grids) == 1 else None
+            return Place(said=_landmark(text), town=village.town_code, village=village.code, grid=grid)
+        if len(villages) > 1:
+            towns_of = {self._village(v).town_code for v in villages}
+            town = next(iter(towns_of)) if len(towns_of) == 1 else None
+            return Place(said=_landmark(text), town=town, candidates=tuple(sorted(villages)))
+        if len(towns) == 1:
+            return Place(said=_landmark(text), town=next(iter(towns)))
+        return Place(said=_landmark(text), candidates=tuple(sorted(towns)))
+
+    def _village(self, code: str) -> Village:
+        return self._county.village(code)
+
+    def _towns_in(self, text: str) -> set[str]:
+        return self._named(text, self._towns, lambda name, rest: True)
+
+    def _villages_in(self, text: str, towns: set[str] | None) -> set[str]:
+        def borders(name: str, rest: str) -> bool:
+            """A village's bare name of two signs needs something behind it that names of places have."""
+            if len(name) > RISKY or SUFFIX.search(name):
+                return True
+            return bool(re.match(r"村|社区|居委会|那边|这边|那里|这里|那头|附近|的|有|，|,|。|$", rest)) and bool(towns)
+
+        return self._named(text, self._villages, borders)
+
+    def _named(self, text: str, names: _Names, borders: object) -> set[str]:
+        """Longest names first; what a longer name covers is not read again."""
+        left, found = text, set()
+        for name in _longest_first(names.exact):
+            at = left.find(name)
+            if at >= 0 and borders(name, left[at + len(name) :]):  # type: ignore[operator]
+                found |= names.exact[name]
+                left = left.replace(name, " " * len(name))
+        if not found:
+            found = self._by_latin(text, names) or self._by_sound(text, names)
+        return found
+
+    @staticmethod
+    def _by_sound(text: str, names: _Names) -> set[str]:
+        """Homophones: only for names with their kind behind them (国慈街道), so that common words are safe."""
+        for run in re.findall(r"[\u4e00-\u9fff]+", text):
+            for end in re.finditer(r"街道|社区|居委会|村|镇", run):
+                for length in range(5, 1, -1):
+                    start = end.start() - length
+                    if start < 0:
+                        continue
+                    spoken = " ".join(lazy_pinyin(run[start : end.end()]))
+                    if spoken in names.sound:
+                        return names.sound[spoken]
+        return set()
+
+    @staticmethod
+    def _by_latin(text: str, names: _Names) -> set[str]:
+        words = re.findall(r"[a-z]+", text.lower())
+        pairs = [" ".join(words[i : i + 2]) for i in range(len(words) - 1)]
+        for said in (*pairs, *words):
+            if said in names.latin and (" " in said or len(said) >= 5):
+                return names.latin[said]
+        joined = "".join(words)
+        if words and len(joined) >= 6 and joined in names.latin:
+            return names.latin[joined]
+        return set()
+
+
+def _longest_first(names: dict[str, set[str]]) -> tuple[str, ...]:
+    return _sorted(tuple(names))
+
+
+@lru_cache(maxsize=8)
+def _sorted(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(names, key=len, reverse=True))
+
+
+def _landmark(text: str) -> str | None:
+    """A landmark in the resident's own words."""
+    if re.search(r"[\u4e00-\u9fff]", text):
+        found = LANDMARK.search(text)
+        return found.group(0) if found and len(found.group(0)) >= 3 else None
+    english = ENGLISH_PLACE.search(text)
+    return english.group(1).strip() if english else None

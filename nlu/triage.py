@@ -1,0 +1,302 @@
+"""Free text in, a structured matter out: what kind, about what, where, since when, how pressing, how many matters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from functools import lru_cache
+from itertools import islice
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import joblib
+import numpy as np
+import yaml
+from sklearn.linear_model import LogisticRegression
+
+from cases.county import County
+from nlu import contacts, dangers
+from nlu.encoder import encode
+from nlu.language import language
+from nlu.places import Gazetteer, Place
+from nlu.times import since
+
+LOOKUPS = Path(__file__).parent / "lookups"
+HEAD = 220
+BATCH = 64
+MATTER_LEAST = 8
+DANGER_SURE = 0.6
+KINDS = {
+    "report_problem": "complaint", "danger": "complaint", "ask": "question", "consult_law": "legal",
+    "follow_case": "status", "urge": "status", "add_to_case": "status", "withdraw": "status", "rate": "status",
+    "human": "human", "offtopic": "offtopic", "suggest": "suggestion", "praise": "praise",
+}  # fmt: skip
+SMALLTALK = "smalltalk"
+
+
+@dataclass(frozen=True)
+class MatterPart:
+    """One of the matters in a message; `domain` and `category` are codes."""
+
+    text: str
+    domain: str | None
+    category: str | None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """Everything read from one message. Codes throughout; confidences are probabilities."""
+
+    kind: str
+    kind_confidence: float
+    domain: str | None
+    category: str | None
+    category_confidence: float
+    emergency: bool
+    danger: str | None
+    matters: tuple[MatterPart, ...]
+    place: Place
+    contact: str | None
+    since: str | None
+    since_said: str | None
+    case_number: str | None
+    rating: int | None
+    fields: tuple[str, ...]
+    language: str
+    legal_topic: str | None
+    signals: tuple[str, ...]
+    confidence: float
+
+
+@dataclass(frozen=True)
+class Heads:
+    """The trained part: linear models over sentence vectors (n, 384)."""
+
+    intent: LogisticRegression
+    category: LogisticRegression
+    topic: LogisticRegression
+    domain_of: dict[str, str]
+
+
+class Reader:
+    """Reads messages of one county's residents. Thread-safe once loaded."""
+
+    def __init__(self, county: County, heads: Heads) -> None:
+        """See `load`."""
+        self._county, self._heads = county, heads
+        self._places = Gazetteer(county)
+        self._zone = ZoneInfo(county.timezone)
+
+    @classmethod
+    def load(cls, city: Path, model: Path) -> Reader:
+        """From a county's folder and what `train` wrote. Raises CountyError, FileNotFoundError."""
+        return cls(County.load(city), joblib.load(model))
+
+    @classmethod
+    def train(cls, city: Path, nlu: Path, model: Path) -> None:
+        """Learns intents from nlu/, categories from the county's examples, legal topics from the lookup; writes one file."""
+        county = County.load(city)
+        heads = Heads(
+            intent=_fit(*_intents(nlu)),
+            category=_fit(*_categories(county)),
+            topic=_fit(*_topics()),
+            domain_of={c.code: c.domain for c in county.categories},
+        )
+        model.parent.mkdir(parents=True, exist_ok=True)
+        joblib.dump(heads, model)
+
+    def read(self, text: str, title: str | None = None) -> Reading:
+        """Reads one message; a title, if the channel has one, leads."""
+        return next(self.read_many([(text, title)]))
+
+    def read_many(self, messages: Iterable[tuple[str, str | None]]) -> Iterator[Reading]:
+        """Reads (text, title) pairs in order, encoding them in batches; memory stays that of one batch."""
+        left = iter(messages)
+        while batch := list(islice(left, BATCH)):
+            whole = ["。".join(part for part in (title, text) if part) for text, title in batch]
+            vectors = encode([w[:HEAD] for w in whole])
+            for words, vector in zip(whole, vectors):
+                yield self._read(words, vector)
+
+    def _read(self, words: str, vector: np.ndarray) -> Reading:
+        chances = _chances(self._heads.intent, vector)
+        danger = dangers.danger(words)
+        if danger is None and chances.get("danger", 0.0) >= DANGER_SURE and len(words) <= dangers.LONG:
+            danger = None if dangers.calm(words) else "other"
+        kinds: dict[str, float] = {}
+        for intent, chance in chances.items():
+            kind = KINDS.get(intent, SMALLTALK)
+            kinds[kind] = kinds.get(kind, 0.0) + chance
+        kind = max(kinds, key=kinds.__getitem__)
+        sure = kinds[kind]
+        if danger is not None:
+            kind, sure = "complaint", 1.0
+        domain, category, category_sure = self._category(vector)
+        when = since(words, datetime.now(timezone.utc).astimezone(self._zone))
+        marks = _marks()
+        return Reading(
+            kind=kind,
+            kind_confidence=sure,
+            domain=domain,
+            category=category,
+            category_confidence=category_sure,
+            emergency=danger is not None,
+            danger=danger,
+            matters=self._matters(words, domain, category),
+            place=self._places.read(words),
+            contact=contacts.phone(words),
+            since=when.at if when else None,
+            since_said=when.said if when else None,
+            case_number=contacts.case_number(words),
+            rating=contacts.rating(words) if len(words) <= 40 else None,
+            fields=tuple(f for f, p in marks.fields.items() if p.search(words)) if marks.change.search(words) else (),
+            language=language(words),
+            legal_topic=_best(self._heads.topic, vector)[0],
+            signals=tuple(code for code, pattern in marks.signals.items() if pattern.search(words)),
+            confidence=min(sure, 0.99),
+        )
+
+    def _category(self, vector: np.ndarray) -> tuple[str, str, float]:
+        """The first-level class by the sum of its categories, then the best category inside it."""
+        chances = _chances(self._heads.category, vector)
+        domains: dict[str, float] = {}
+        for code, chance in chances.items():
+            domain = self._heads.domain_of[code]
+            domains[domain] = domains.get(domain, 0.0) + chance
+        domain = max(domains, key=domains.__getitem__)
+        category = max((c for c in chances if self._heads.domain_of[c] == domain), key=chances.__getitem__)
+        return domain, category, chances[category]
+
+    def _matters(self, words: str, domain: str, category: str) -> tuple[MatterPart, ...]:
+        """Several matters only where the words set them apart and they fall into different categories."""
+        parts = [p.strip(" ，,。；;、\n") for p in _marks().splits.split(words)]
+        parts = [p for p in parts if len(p) >= MATTER_LEAST]
+        whole = (MatterPart(words, domain, category),)
+        if len(parts) < 2:
+            return whole
+        read = [(p, *self._category(v)[:2]) for p, v in zip(parts, encode([p[:HEAD] for p in parts]))]
+        apart: list[MatterPart] = []
+        for part, its_domain, its_category in read:
+            if apart and apart[-1].category == its_category:
+                apart[-1] = MatterPart(f"{apart[-1].text}。{part}", its_domain, its_category)
+            else:
+                apart.append(MatterPart(part, its_domain, its_category))
+        return tuple(apart) if len(apart) > 1 else whole
+
+
+def to_row(reading: Reading, county: County) -> dict[str, Any]:
+    """The answer of `minhu triage`: names for places and domains, as the batch command promises them."""
+    place = reading.place
+    return {
+        "kind": reading.kind,
+        "domain": reading.domain,
+        "domain_name": county.domain(reading.domain).name if reading.domain else None,
+        "category": reading.category,
+        "emergency": reading.emergency,
+        "matters": [
+            {
+                "text": part.text,
+                "domain_name": county.domain(part.domain).name if part.domain else None,
+                "category": part.category,
+            }
+            for part in reading.matters
+        ],
+        "place": {
+            "said": place.said,
+            "town": county.town(place.town).name if place.town else None,
+            "village": county.village(place.village).name if place.village else None,
+            "grid": place.grid,
+            "candidates": [_place_name(county, code) for code in place.candidates],
+        },
+        "contact": reading.contact,
+        "language": reading.language,
+        "legal_topic": _topic_names()[reading.legal_topic] if reading.kind == "legal" and reading.legal_topic else None,
+        "confidence": round(reading.confidence, 4),
+    }
+
+
+def topic_names() -> dict[str, dict[str, str]]:
+    """Names of the fields of law by code, {zh, en}."""
+    return {row["code"]: row["name"] for row in _topic_rows()}
+
+
+def _topic_names() -> dict[str, str]:
+    return {code: name["zh"] for code, name in topic_names().items()}
+
+
+def _place_name(county: County, code: str) -> str:
+    try:
+        village = county.village(code)
+    except LookupError:
+        return county.town(code).name
+    return county.town(village.town_code).name + village.name
+
+
+@dataclass(frozen=True)
+class _Marks:
+    signals: dict[str, re.Pattern[str]]
+    fields: dict[str, re.Pattern[str]]
+    change: re.Pattern[str]
+    splits: re.Pattern[str]
+
+
+@lru_cache(maxsize=1)
+def _marks() -> _Marks:
+    read = yaml.safe_load((LOOKUPS / "signals.yml").read_text(encoding="utf-8"))
+    flags = re.IGNORECASE
+    return _Marks(
+        {code: re.compile(p, flags) for code, p in read["signals"].items()},
+        {code: re.compile(p, flags) for code, p in read["fields"].items()},
+        re.compile(read["change"], flags),
+        re.compile(read["splits"], flags),
+    )
+
+
+@lru_cache(maxsize=1)
+def _topic_rows() -> list[dict[str, Any]]:
+    rows: list[dict[str, Any]] = yaml.safe_load((LOOKUPS / "legal_topics.yml").read_text(encoding="utf-8"))
+    return rows
+
+
+def _chances(model: LogisticRegression, vector: np.ndarray) -> dict[str, float]:
+    chances = model.predict_proba(vector[np.newaxis, :])[0]
+    return {str(label): float(chance) for label, chance in zip(model.classes_, chances)}
+
+
+def _best(model: LogisticRegression, vector: np.ndarray) -> tuple[str, float]:
+    chances = model.predict_proba(vector[np.newaxis, :])[0]
+    at = int(np.argmax(chances))
+    return str(model.classes_[at]), float(chances[at])
+
+
+def _fit(texts: Sequence[str], labels: Sequence[str]) -> LogisticRegression:
+    return LogisticRegression(C=20.0, max_iter=200, class_weight="balanced", tol=1e-3).fit(encode(texts), labels)
+
+
+def _intents(nlu: Path) -> tuple[list[str], list[str]]:
+    texts, labels = [], []
+    for file in sorted([*nlu.glob("zh/*.yml"), *nlu.glob("en/*.yml")]):
+        for block in yaml.safe_load(file.read_text(encoding="utf-8"))["nlu"]:
+            lines = [line.strip().removeprefix("-").strip() for line in block["examples"].splitlines()]
+            texts += (kept := [line for line in lines if line])
+            labels += [block["intent"]] * len(kept)
+    return texts, labels
+
+
+def _categories(county: County) -> tuple[list[str], list[str]]:
+    """Examples, and the name with what belongs, of every category."""
+    texts, labels = [], []
+    for category in county.categories:
+        told = [e for lines in category.examples.values() for e in lines]
+        told += [f"{category.name['zh']}：{category.includes}" if category.includes else category.name["zh"]]
+        texts += told
+        labels += [category.code] * len(told)
+    return texts, labels
+
+
+def _topics() -> tuple[list[str], list[str]]:
+    rows = [(asked, row["code"]) for row in _topic_rows() for asked in row["asked"]]
+    return [asked for asked, _ in rows], [code for _, code in rows]

@@ -1,0 +1,85 @@
+"""Which action comes next while a job waits for an answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from rasa.shared.core.domain import Domain
+from rasa.shared.core.events import ActionExecuted, SlotSet, UserUttered
+from rasa.shared.core.trackers import DialogueStateTracker
+
+from nlu.components.job_policy import next_action
+
+DOMAIN = Domain.load("domain.yml")
+
+
+def conversation(
+    intent: str,
+    sure: float = 0.9,
+    entities: dict[str, Any] | None = None,
+    holder: str = "bot",
+    then: str | None = None,
+    **slots: Any,
+) -> DialogueStateTracker:
+    tracker = DialogueStateTracker("web:1", DOMAIN.slots)
+    events = [SlotSet(name, value) for name, value in slots.items()]
+    events += [ActionExecuted("action_listen")]
+    found = [{"entity": name, "value": value} for name, value in (entities or {}).items()]
+    events += [UserUttered("…", {"name": intent, "confidence": sure}, found, metadata={"holder": holder})]
+    events += [ActionExecuted(then)] if then else []
+    tracker.update_with_events(events, DOMAIN)
+    return tracker
+
+
+REPORT = {"job": "report_problem"}
+
+
+def test_without_a_job_the_rules_decide() -> None:
+    assert next_action(conversation("ask")) is None
+
+
+def test_what_is_hardly_understood_is_asked_about() -> None:
+    assert next_action(conversation("ask", sure=0.2)) == "action_clarify"
+
+
+@pytest.mark.parametrize("intent", ["inform", "affirm", "report_problem", "praise", "suggest"])
+def test_an_answer_goes_to_the_job_that_asked(intent: str) -> None:
+    assert next_action(conversation(intent, asked="where", **REPORT)) == "action_report_problem"
+
+
+def test_a_clear_question_in_the_middle_is_answered_first() -> None:
+    assert next_action(conversation("ask", asked="contact", **REPORT)) is None
+    assert next_action(conversation("ask", then="action_ask", asked="contact", **REPORT)) == "action_resume"
+
+
+def test_a_place_answers_where_even_if_it_looks_like_a_question() -> None:
+    asked = conversation("ask", entities={"town": "430281004"}, asked="where", **REPORT)
+    assert next_action(asked) == "action_report_problem"
+
+
+def test_a_story_told_as_a_question_is_still_the_story() -> None:
+    assert next_action(conversation("ask", sure=0.6, asked="what", **REPORT)) == "action_report_problem"
+
+
+@pytest.mark.parametrize("intent", ["human", "danger", "cancel"])
+@pytest.mark.parametrize("asked", ["what", "where", "since", "contact", "confirm"])
+def test_a_person_danger_and_cancelling_pass_from_every_question(intent: str, asked: str) -> None:
+    assert next_action(conversation(intent, asked=asked, **REPORT)) is None
+
+
+def test_while_a_person_holds_the_conversation_the_bot_only_listens() -> None:
+    assert next_action(conversation("greet", holder="staff")) == "action_listen"
+    assert next_action(conversation("report_problem", holder="waiting", asked="where", **REPORT)) == "action_listen"
+
+
+def test_danger_is_answered_even_while_a_person_holds_the_conversation() -> None:
+    assert next_action(conversation("danger", holder="staff")) == "action_danger"
+
+
+def test_a_job_that_has_asked_waits() -> None:
+    assert next_action(conversation("inform", then="action_report_problem", asked="where", **REPORT)) == "action_listen"
+
+
+def test_another_language_goes_to_a_person() -> None:
+    assert next_action(conversation("offtopic", entities={"foreign": "ru"})) == "action_foreign"
