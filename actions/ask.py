@@ -1,0 +1,74 @@
+"""Answers questions on services, regulations and law from the library, with sources, or says that it doesn't know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from rasa_sdk import Action, Tracker
+from rasa_sdk.events import SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.office import Office, office
+from actions.turn import Turn
+from knowledge.library import Answer, Source
+
+QUOTE_LENGTH = 160
+
+
+class ActionAsk(Action):
+    """One question, one answer; the topic is kept for follow-ups."""
+
+    def name(self) -> str:
+        """See parent class."""
+        return "action_ask"
+
+    async def run(self, said: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[dict[str, Any]]:
+        """See parent class."""
+        turn, at = Turn.of(tracker), office()
+        chosen = turn.code("guide")
+        waiting = " ".join(turn.slots.get("words") or ()) if turn.pressed and not turn.slots.get("job") else ""
+        question = at.library.title(chosen, turn.language) if chosen else waiting or turn.text
+        if turn.pressed and not chosen and not waiting:
+            said.utter_message(response="utter_ask_question")
+            return []
+        answer = at.library.answer(question, turn.language, about=chosen or turn.slots.get("about"))
+        tell(said, turn, answer, at)
+        return [SlotSet("about", answer.about or turn.slots.get("about"))]
+
+
+def tell(said: CollectingDispatcher, turn: Turn, answer: Answer, at: Office) -> None:
+    """Short answer, steps, sources; two close readings become buttons; nothing found is said."""
+    if answer.declined:
+        said.utter_message(response="utter_dont_know")
+        return
+    if answer.choices and not answer.short:
+        buttons = [{"title": title, "payload": f'/ask{{"guide": "{code}"}}'} for code, title in answer.choices]
+        said.utter_message(response="utter_which_one", buttons=buttons)
+        return
+    steps = "\n".join(answer.steps)
+    cited = [cite(s, at, turn.language, short=True) for s in answer.sources]
+    said.utter_message(
+        response="utter_answer",
+        short=answer.short,
+        steps=f"\n{steps}\n" if steps else "\n",
+        sources="\n".join(dict.fromkeys(cited)),
+        json_message={"sources": grounds(answer.sources)},
+    )
+
+
+def cite(source: Source, at: Office, language: str, short: bool = False) -> str:
+    """One source in a line: law, article and since when; or guide and date of check."""
+    if source.type == "service":
+        return at.term("source_service", language, title=source.title, checked=source.checked or "")
+    line = at.term("source_statute", language, law=source.law, article=source.article, since=source.effective or "")
+    if short:
+        return line
+    text = source.text if len(source.text) <= QUOTE_LENGTH else source.text[:QUOTE_LENGTH] + "…"
+    return at.term("quote", language, line=line, text=text)
+
+
+def grounds(sources: Iterable[Source]) -> list[dict[str, Any]]:
+    """The sources as rows for the page, which shows the full text on demand."""
+    return [asdict(s) for s in sources]

@@ -1,0 +1,123 @@
+"""Takes a legal problem: tells the law in force, then brings the facts to the adviser of the resident's grid if wished."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from rasa_sdk import Action, Tracker
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.ask import cite, grounds
+from actions.draft import Draft
+from actions.office import Office, office
+from actions.report_problem import FAILURES, choose_field, fresh, place_buttons, read_back
+from actions.turn import Turn
+
+LAW_SHOWN = 2
+FACTS_LEAST = 25
+
+
+class ActionConsultLaw(Action):
+    """One turn of a consultation."""
+
+    def name(self) -> str:
+        """See parent class."""
+        return "action_consult_law"
+
+    async def run(self, said: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[dict[str, Any]]:
+        """See parent class."""
+        turn, at = Turn.of(tracker), office()
+        draft = Draft.of(turn) if goes_on(turn) else fresh(turn)
+        if draft.asked == "confirm" and turn.intent == "affirm":
+            return file_consultation(said, turn, draft, at)
+        if draft.asked == "adviser" and turn.intent == "deny":
+            said.utter_message(response="utter_adviser_declined")
+            return Draft().events(job=None)
+        new = not draft.citations and draft.asked != "facts"
+        draft = replace(hear_choices(choose_field(draft.hear(turn), turn), turn), kind="consultation")
+        if new and draft.words:
+            draft = tell_law(said, turn, draft, at)
+        return ask_next(said, turn, draft, at)
+
+
+def goes_on(turn: Turn) -> bool:
+    """Whether the turn belongs to the consultation in hand; a new question where an adviser was offered opens another."""
+    slots = turn.slots
+    return slots.get("job") == "consult_law" and not (slots.get("asked") == "adviser" and turn.intent == "consult_law")
+
+
+def hear_choices(draft: Draft, turn: Turn) -> Draft:
+    """Yes and no to the questions that only this job asks."""
+    if draft.asked == "adviser":
+        return draft.skip("adviser") if turn.intent != "unsure" else draft
+    if draft.asked == "urgent" and turn.intent in ("affirm", "deny", "unsure"):
+        return replace(draft, urgent=turn.intent == "affirm")
+    if draft.asked == "urgent":
+        return replace(draft, urgent=True, words=tuple(dict.fromkeys((*draft.words, turn.text))))
+    return draft.skip("facts") if draft.asked == "facts" else draft
+
+
+def tell_law(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -> Draft:
+    """General law first, with its source; nothing found is said, never filled."""
+    found = at.library.law(" ".join(draft.words), top=LAW_SHOWN, topic=draft.legal_topic)
+    if not found:
+        said.utter_message(response="utter_law_unknown")
+        return draft
+    quotes = "\n".join(cite(source, at, turn.language) for source in found)
+    said.utter_message(response="utter_law", quotes=quotes, json_message={"sources": grounds(found)})
+    return replace(draft, citations=tuple(f"{s.law}#{s.article}" for s in found))
+
+
+def next_question(draft: Draft) -> str:
+    """Code of the next question; "adviser" asks whether the resident wants one at all."""
+    if not draft.words:
+        return "facts"
+    if "adviser" not in draft.skipped:
+        return "adviser"
+    if sum(map(len, draft.words)) < FACTS_LEAST and "facts" not in draft.skipped:
+        return "facts"
+    if draft.urgent is None:
+        return "urgent"
+    if draft.place_choices:
+        return "place_choice"
+    if not draft.placed:
+        return "town"
+    if not draft.contact and draft.contact_withheld is None:
+        return "contact"
+    return "confirm"
+
+
+def ask_next(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -> list[dict[str, Any]]:
+    """Utters the next question; the second failure of one goes to a person."""
+    draft = draft.ask(next_question(draft), Draft.of(turn))
+    if draft.tries >= FAILURES:
+        at.desk.ask_for_person(turn.conversation_id, "two_failures", turn.ref)
+        said.utter_message(response="utter_two_failures")
+        return draft.events(job="consult_law", tries=0.0)
+    utter(said, turn, draft, at)
+    return draft.events(job="consult_law")
+
+
+def utter(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -> None:
+    """Says the question that waits."""
+    if draft.asked == "confirm":
+        blanks = read_back(draft, at, turn.language)
+        topic = draft.legal_topic
+        blanks["topic"] = at.term(f"topic_{topic}", turn.language) if topic else at.term("not_given", turn.language)
+        blanks["urgent"] = at.term("urgent_yes" if draft.urgent else "urgent_no", turn.language)
+        said.utter_message(response="utter_read_back_law", **blanks)
+    elif draft.asked == "place_choice":
+        said.utter_message(response="utter_ask_place_choice", buttons=place_buttons(draft, at, turn.language))
+    else:
+        said.utter_message(response=f"utter_ask_{draft.asked}" + ("_again" if draft.tries else ""))
+
+
+def file_consultation(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -> list[dict[str, Any]]:
+    """Files the consultation with the grid's adviser and says by when an answer is due."""
+    signals = (*draft.signals, "urgent") if draft.urgent else draft.signals
+    case = at.desk.file(replace(draft, signals=signals).matter(turn, turn.conversation_id))
+    said.utter_message(
+        response="utter_filed_consultation", number=case.number, due=at.moment(case.due_at, turn.language)
+    )
+    return Draft().events(job=None, case_number=case.number)

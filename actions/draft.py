@@ -1,0 +1,194 @@
+"""What is known of a matter so far: how one more turn changes it, what is still to ask, and the matter it becomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+from rasa_sdk.events import SlotSet
+
+from actions.turn import Turn
+from cases.case import Matter
+from cases.county import County
+
+KINDS = {"report_problem": "complaint", "suggest": "suggestion", "praise": "praise"}
+#: intents whose text tells the matter itself rather than something about it
+TELLS = frozenset({"report_problem", "suggest", "praise", "consult_law", "ask", "danger", "add_to_case", "urge"})
+PLACE = ("place_said", "town", "village", "grid")
+FIELD_SLOTS = {
+    "what": ("category", "domain_code"),
+    "where": (*PLACE, "place_choices"),
+    "since": ("since", "since_said"),
+    "contact": ("contact", "contact_withheld"),
+}
+STORY_LEAST = 5
+
+
+@dataclass(frozen=True)
+class Draft:
+    """The slots of a report or a consultation; `skipped` holds the questions that need no answer any more."""
+
+    kind: str | None = None
+    words: tuple[str, ...] = ()
+    signals: tuple[str, ...] = ()
+    category: str | None = None
+    domain_code: str | None = None
+    place_said: str | None = None
+    town: str | None = None
+    village: str | None = None
+    grid: str | None = None
+    place_choices: tuple[str, ...] = ()
+    since: str | None = None
+    since_said: str | None = None
+    contact: str | None = None
+    contact_withheld: bool | None = None
+    urgent: bool | None = None
+    emergency: str | None = None
+    legal_topic: str | None = None
+    citations: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    asked: str | None = None
+    tries: float = 0.0
+
+    @classmethod
+    def of(cls, turn: Turn) -> Draft:
+        """The draft as the slots hold it."""
+        held = {f.name: turn.slots.get(f.name) for f in fields(cls)}
+        lists = ("words", "signals", "place_choices", "citations", "skipped")
+        return cls(**{k: tuple(v or ()) if k in lists else v for k, v in held.items() if v is not None})
+
+    def events(self, **more: Any) -> list[dict[str, Any]]:
+        """Slot events that make the tracker hold this draft; `more` sets further slots (job=None ends the job)."""
+        held = {f.name: getattr(self, f.name) for f in fields(self)} | more
+        return [SlotSet(k, list(v) if isinstance(v, tuple) else v) for k, v in held.items()]
+
+    def hear(self, turn: Turn) -> Draft:
+        """The draft after one more turn: empty fields are filled, full ones change only when the turn means to."""
+        draft = self._hear_words(turn)
+        for field in ("where", "since", "contact"):
+            if draft._open_to(field, turn):
+                draft = getattr(draft, f"_hear_{field}")(turn)
+        if turn.intent == "withhold" or (turn.intent in ("deny", "unsure") and self.asked == "contact"):
+            draft = replace(draft, contact=None, contact_withheld=True)
+        if turn.intent in ("unsure", "deny", "withhold") and self.asked in ("where", "town", "since", "facts", "more"):
+            draft = draft.skip(self.asked)
+        signals = tuple(dict.fromkeys((*draft.signals, *turn.codes.get("signal", ()))))
+        emergency = draft.emergency or turn.code("danger")
+        return replace(draft, signals=signals, emergency=emergency)
+
+    def skip(self, *questions: str) -> Draft:
+        """These questions are settled without an answer."""
+        return replace(self, skipped=tuple(dict.fromkeys((*self.skipped, *questions))))
+
+    def ask(self, question: str, before: Draft) -> Draft:
+        """`question` waits now; asked again though the turn (`before` it) taught nothing, it counts as a failure."""
+        still = replace(self, asked=before.asked, tries=before.tries) == before
+        return replace(self, asked=question, tries=before.tries + 1 if still and before.asked == question else 0.0)
+
+    def reopen(self, field: str) -> Draft:
+        """Empties one field so that it is asked again."""
+        empty = {f.name: f.default for f in fields(self) if f.name in FIELD_SLOTS[field]}
+        return replace(self, skipped=tuple(s for s in self.skipped if s not in (field, "town")), **empty)
+
+    @property
+    def placed(self) -> bool:
+        """Whether nothing more is to be asked of the place."""
+        if self.place_choices:
+            return False
+        return bool(self.town) or ("town" in self.skipped) or ("where" in self.skipped)
+
+    def matter(self, turn: Turn, conversation_id: str) -> Matter:
+        """The matter to file; its filing key is the message that confirmed it."""
+        return Matter(
+            conversation_id=conversation_id,
+            filing_key=turn.ref,
+            kind=self.kind or "complaint",
+            words=self.words,
+            category=self.category,
+            domain=self.domain_code,
+            town=self.town,
+            village=self.village,
+            grid=self.grid,
+            place_said=self.place_said,
+            since=self.since,
+            since_said=self.since_said,
+            contact=self.contact,
+            contact_withheld=bool(self.contact_withheld),
+            language=turn.language,
+            emergency=self.emergency,
+            signals=self.signals,
+            legal_topic=self.legal_topic,
+            citations=self.citations,
+        )
+
+    def _hear_words(self, turn: Turn) -> Draft:
+        """Keeps every sentence that is about the matter, verbatim; the category follows the first that tells one."""
+        if turn.pressed or not turn.text.strip():
+            return self
+        story = self.asked in ("what", "facts", "more")
+        opening = not self.words and turn.intent in TELLS | {"inform"}
+        told = story or turn.intent in TELLS
+        if turn.text in self.words or not (opening or told or turn.intent == "correct"):
+            return self
+        bare = opening and len(turn.text.strip()) < STORY_LEAST and not turn.code("category")
+        draft = self if bare else replace(self, words=(*self.words, turn.text))
+        if told and (draft.category is None or self.asked == "what" or "what" in turn.codes.get("field", ())):
+            draft = replace(
+                draft,
+                category=turn.code("category") or draft.category,
+                domain_code=turn.code("domain_code") or draft.domain_code,
+                legal_topic=turn.code("legal_topic") or draft.legal_topic,
+            )
+        return replace(draft, kind=draft.kind or KINDS.get(turn.intent))
+
+    def _open_to(self, field: str, turn: Turn) -> bool:
+        """A field takes what the turn says if it is empty, was asked, or the turn corrects."""
+        asked = {"town": "where", "place_choice": "where"}.get(self.asked or "", self.asked)
+        if asked in (field, "confirm", "which") or turn.intent == "correct" or field in turn.codes.get("field", ()):
+            return True
+        if field == "where" and turn.codes.get("place_negated"):
+            return True
+        held = {"where": self.town or self.place_choices, "since": self.since_said, "contact": self.contact}[field]
+        return not held
+
+    def _hear_where(self, turn: Turn) -> Draft:
+        choices = tuple(turn.codes.get("place_choice", ()))
+        town, village = turn.code("town"), turn.code("village")
+        if town or village or choices:
+            own = None if turn.pressed else turn.text if self.asked in ("where", "town") else turn.code("place_said")
+            return replace(
+                self,
+                place_said=own or self.place_said,
+                town=town,
+                village=village,
+                grid=turn.code("grid"),
+                place_choices=() if village or (town and not choices) else choices,
+            )
+        said = turn.code("place_said")
+        if self.asked == "where" and not turn.pressed and turn.intent not in ("unsure", "deny", "withhold", "affirm"):
+            said = said or turn.text
+        return replace(self, place_said=said) if said else self
+
+    def _hear_since(self, turn: Turn) -> Draft:
+        if turn.code("since_said"):
+            return replace(self, since=turn.code("since"), since_said=turn.code("since_said"))
+        told = not turn.pressed and turn.intent not in ("unsure", "deny", "withhold", "affirm")
+        return replace(self, since_said=turn.text) if self.asked == "since" and told else self
+
+    def _hear_contact(self, turn: Turn) -> Draft:
+        contact = turn.code("contact")
+        return replace(self, contact=contact, contact_withheld=False) if contact else self
+
+
+def place_name(draft: Draft, county: County, language: str) -> str | None:
+    """The place in words: town and village by name, then the resident's own words; None when nothing is known."""
+    name = "name" if language == "zh" else "name_en"
+    parts = []
+    if draft.town:
+        parts.append(getattr(county.town(draft.town), name))
+    if draft.village:
+        parts.append(getattr(county.village(draft.village), name))
+    official = ("" if language == "zh" else ", ").join(parts if language == "zh" else parts[::-1])
+    if draft.place_said and draft.place_said not in official:
+        official = f"{official} · {draft.place_said}" if official else draft.place_said
+    return official or None

@@ -1,0 +1,178 @@
+"""Tells residents where their cases stand and takes what they say of them: urge, add, withdraw, rate."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+from rasa_sdk import Action, Tracker
+from rasa_sdk.events import SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions.office import Office, office
+from actions.turn import Turn
+from cases.case import Case
+from cases.desk import Refused
+
+Events = list[dict[str, Any]]
+SHOWN = 3
+CLOSED = frozenset({"rated", "refused", "withdrawn"})
+LOW = 2
+
+
+class _AboutOneCase(Action, ABC):
+    """Finds the case that is meant: the number said, the one last talked of, or the newest one still open."""
+
+    async def run(self, said: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
+        """See parent class."""
+        turn, at = Turn.of(tracker), office()
+        own = at.desk.cases_of(turn.conversation_id)
+        number = turn.code("case_number")
+        if number and number not in {c.number for c in own}:
+            said.utter_message(response="utter_not_your_case", number=number)
+            return []
+        if not own:
+            said.utter_message(response="utter_no_case")
+            return []
+        case = meant(own, number, turn.slots.get("case_number"))
+        try:
+            more = self.act(said, turn, at, case, own)
+        except Refused as refused:
+            said.utter_message(response=f"utter_refused_{refused.code}", number=case.number)
+            more = []
+        return [SlotSet("case_number", case.number), *more]
+
+    @abstractmethod
+    def act(self, said: CollectingDispatcher, turn: Turn, at: Office, case: Case, own: list[Case]) -> Events:
+        """What the resident wants with `case`; `own` are all cases of the conversation."""
+
+
+def meant(own: list[Case], number: str | None, last: str | None) -> Case:
+    """The case that the words are about."""
+    by_number = {c.number: c for c in own}
+    if number:
+        return by_number[number]
+    if last in by_number and by_number[last].status not in CLOSED:
+        return by_number[last]
+    newest = sorted(own, key=lambda c: c.created_at, reverse=True)
+    return next((c for c in newest if c.status not in CLOSED), newest[0])
+
+
+class ActionFollowCase(_AboutOneCase):
+    """Where the case stands; also takes the yes or no to a question this job asked."""
+
+    def name(self) -> str:
+        """See parent class."""
+        return "action_follow_case"
+
+    def act(self, said: CollectingDispatcher, turn: Turn, at: Office, case: Case, own: list[Case]) -> Events:
+        """See parent class."""
+        asked = turn.slots.get("asked") if turn.slots.get("job") == "follow_case" else None
+        ended = [SlotSet("job", None), SlotSet("asked", None)]
+        if asked == "withdraw" and turn.intent in ("affirm", "withdraw"):
+            at.desk.withdraw(case.id, turn.conversation_id, turn.ref, turn.text)
+            said.utter_message(response="utter_withdrawn", number=case.number)
+            return ended
+        if asked == "withdraw":
+            said.utter_message(response="utter_not_withdrawn", number=case.number)
+            return ended
+        if asked == "rate_words":
+            at.desk.add_words(case.id, turn.conversation_id, turn.ref, turn.text)
+            said.utter_message(response="utter_words_added", number=case.number)
+            return ended
+        if asked == "rate":
+            return rate(said, turn, at, case)
+        listed = [case] if turn.code("case_number") else sorted(own, key=lambda c: c.created_at, reverse=True)[:SHOWN]
+        for one in listed:
+            said.utter_message(response="utter_case_state", **state(one, at, turn.language))
+        return []
+
+
+class ActionUrge(_AboutOneCase):
+    """Passes the resident's urging on."""
+
+    def name(self) -> str:
+        """See parent class."""
+        return "action_urge"
+
+    def act(self, said: CollectingDispatcher, turn: Turn, at: Office, case: Case, own: list[Case]) -> Events:
+        """See parent class."""
+        at.desk.urge(case.id, turn.conversation_id, turn.ref, turn.text)
+        said.utter_message(response="utter_urged", **state(case, at, turn.language))
+        return []
+
+
+class ActionAddToCase(_AboutOneCase):
+    """Adds the resident's words to the case."""
+
+    def name(self) -> str:
+        """See parent class."""
+        return "action_add_to_case"
+
+    def act(self, said: CollectingDispatcher, turn: Turn, at: Office, case: Case, own: list[Case]) -> Events:
+        """See parent class."""
+        at.desk.add_words(case.id, turn.conversation_id, turn.ref, turn.text)
+        said.utter_message(response="utter_words_added", number=case.number)
+        return []
+
+
+class ActionWithdraw(_AboutOneCase):
+    """Asks once before a case is withdrawn."""
+
+    def name(self) -> str:
+        """See parent class."""
+        return "action_withdraw"
+
+    def act(self, said: CollectingDispatcher, turn: Turn, at: Office, case: Case, own: list[Case]) -> Events:
+        """See parent class."""
+        said.utter_message(response="utter_ask_withdraw", number=case.number)
+        return [SlotSet("job", "follow_case"), SlotSet("asked", "withdraw")]
+
+
+class ActionRate(_AboutOneCase):
+    """Takes the rating of a case that is closed; asks why when it is low."""
+
+    def name(self) -> str:
+        """See parent class."""
+        return "action_rate"
+
+    def act(self, said: CollectingDispatcher, turn: Turn, at: Office, case: Case, own: list[Case]) -> Events:
+        """See parent class."""
+        waiting = [c for c in own if c.status == "closed"]
+        return rate(said, turn, at, waiting[-1] if waiting and case.status != "closed" else case)
+
+
+def rate(said: CollectingDispatcher, turn: Turn, at: Office, case: Case) -> Events:
+    """Stores the score, or asks for it when none was said."""
+    score = turn.code("rating")
+    if score is None:
+        said.utter_message(response="utter_ask_rate", number=case.number)
+        return [SlotSet("job", "follow_case"), SlotSet("asked", "rate"), SlotSet("case_number", case.number)]
+    score = int(score)
+    at.desk.rate(case.id, turn.conversation_id, turn.ref, score, None if turn.pressed else turn.text)
+    said.utter_message(response="utter_rated_low" if score <= LOW else "utter_rated", number=case.number, score=score)
+    asked = "rate_words" if score <= LOW else None
+    return [SlotSet("job", "follow_case" if asked else None), SlotSet("asked", asked)]
+
+
+def state(case: Case, at: Office, language: str) -> dict[str, str]:
+    """The blanks of a case's state."""
+    due = at.moment(case.due_at, language) if case.due_at else at.term("no_limit", language)
+    return {
+        "number": case.number,
+        "status": at.term(f"status_{case.status}", language),
+        "step": str(case.step),
+        "unit": unit_name(case, at, language),
+        "due": due,
+        "words": (case.words[0] if case.words else "")[:40],
+    }
+
+
+def unit_name(case: Case, at: Office, language: str) -> str:
+    """Who deals with it now."""
+    if case.kind == "consultation" and case.adviser:
+        return at.term("adviser", language)
+    if not case.unit:
+        return at.term("hotline", language)
+    unit = at.county.unit(case.unit)
+    return unit.name if language == "zh" else unit.name_en

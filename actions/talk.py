@@ -1,0 +1,142 @@
+"""Keeps a conversation on its feet: cancel, say again, say why, change language, go on, ask what was meant."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rasa_sdk import Action, Tracker
+from rasa_sdk.events import SlotSet
+from rasa_sdk.executor import CollectingDispatcher
+
+from actions import consult_law, report_problem
+from actions.draft import Draft
+from actions.office import Office, office
+from actions.turn import Turn
+from cases.case import Message
+
+Events = list[dict[str, Any]]
+
+
+class ActionCancel(Action):
+    """Drops the running job; nothing was filed."""
+
+    def name(self) -> str:
+        """See parent class."""
+        return "action_cancel"
+
+    async def run(self, said: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
+        """See parent class."""
+        running = tracker.slots.get("job")
+        said.utter_message(response="utter_cancelled" if running else "utter_nothing_to_cancel")
+        return Draft().events(job=None)
+
+
+class ActionRepeat(Action):
+    """Says the bot's last words again, as they were."""
+
+    def name(self) -> str:
+        """See parent class."""
+        return "action_repeat"
+
+    async def run(self, said: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
+        """See parent class."""
+        turn = Turn.of(tracker)
+        if tracker.slots.get("asked"):
+            return []
+        spoken = last_words(office(), turn.conversation_id)
+        for message in spoken:
+            said.utter_message(text=message.text, buttons=message.buttons)
+        if not spoken:
+            said.utter_message(response="utter_greet")
+        return []
+
+
+def last_words(at: Office, conversation_id: str) -> list[Message]:
+    """What was said to the resident since the last but one of their own messages (the last one asks to repeat)."""
+    spoken: list[Message] = []
+    for message in reversed(at.desk.transcript(conversation_id, tail=20)):
+        if message.author != "resident":
+            spoken.insert(0, message)
+        elif spoken:
+            break
+    return spoken
+
+
+class ActionWhyAsk(Action):
+    """Says what a question is for."""
+
+    def name(self) -> str:
+        """See parent class."""
+        return "action_why_ask"
+
+    async def run(self, said: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
+        """See parent class."""
+        asked = tracker.slots.get("asked")
+        known = {"what", "where", "town", "since", "contact", "urgent", "facts"}
+        said.utter_message(response=f"utter_why_{asked}" if asked in known else "utter_why")
+        return []
+
+
+class ActionSwitchLanguage(Action):
+    """Goes on in the other language; a language named in the message was already set from it."""
+
+    def name(self) -> str:
+        """See parent class."""
+        return "action_switch_language"
+
+    async def run(self, said: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
+        """See parent class."""
+        turn = Turn.of(tracker)
+        office().desk.set_language(turn.conversation_id, turn.language)
+        said.utter_message(response="utter_language")
+        return []
+
+
+class ActionContinueJob(Action):
+    """Takes up what waits, or says that nothing does."""
+
+    def name(self) -> str:
+        """See parent class."""
+        return "action_continue_job"
+
+    async def run(self, said: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
+        """See parent class."""
+        if not tracker.slots.get("job"):
+            said.utter_message(response="utter_nothing_waits")
+        return []
+
+
+class ActionResume(Action):
+    """After an aside, asks again what was asked before it."""
+
+    def name(self) -> str:
+        """See parent class."""
+        return "action_resume"
+
+    async def run(self, said: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
+        """See parent class."""
+        turn, at = Turn.of(tracker), office()
+        draft = Draft.of(turn)
+        job = turn.slots.get("job")
+        if job == "report_problem":
+            report_problem.utter(said, turn, draft, at)
+        elif job == "consult_law":
+            consult_law.utter(said, turn, draft, at)
+        elif job == "follow_case":
+            said.utter_message(response=f"utter_ask_{draft.asked}", number=turn.slots.get("case_number"))
+        return []
+
+
+class ActionClarify(Action):
+    """Asks what was meant when the words could be several things; what was said is kept for the answer."""
+
+    def name(self) -> str:
+        """See parent class."""
+        return "action_clarify"
+
+    async def run(self, said: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
+        """See parent class."""
+        said.utter_message(response="utter_clarify")
+        turn = Turn.of(tracker)
+        told = turn.intent not in ("affirm", "deny") and not turn.pressed
+        return [SlotSet("words", [turn.text] if told else None)]
