@@ -1,0 +1,25 @@
+"""Figures for leaders: limits and satisfaction by unit, and who looked at what."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from fastapi.responses import HTMLResponse, Response
+
+from console.page import page_of, signed_in
+
+router = APIRouter()
+
+
+@router.get("/figures", response_class=HTMLResponse)
+async def figures(request: Request) -> Response:
+    """Open, overdue, closed in time and satisfaction, computed from the cases as they are now."""
+    who, pages = signed_in(request, "leader", "administrator", "operator"), page_of(request)
+    return pages.show(request, "figures.html", who=who, figures=pages.desk.figures(), now=pages.desk.clock())
+
+
+@router.get("/audit", response_class=HTMLResponse)
+async def audit(request: Request) -> Response:
+    """Who looked at and moved what, and whether the log is whole."""
+    who, pages = signed_in(request, "leader", "administrator"), page_of(request)
+    entries, whole = pages.desk.audit_trail(limit=200)
+    return pages.show(request, "audit.html", who=who, entries=entries, whole=whole)
