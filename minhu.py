@@ -1,0 +1,442 @@
+"""The commands of Minhu: prepare, run its processes, and work through old messages in batches."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import hashlib
+import json
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any, TextIO
+
+ROOT = Path(__file__).resolve().parent
+MODELS = ROOT / "models"
+MODEL = MODELS / "minhu.tar.gz"
+TRIAGE = MODELS / "triage.joblib"
+TAUGHT_BY = ("nlu", "city/categories.yml", "city/towns.csv", "city/villages.csv", "domain.yml", "config.yml", "uv.lock")
+SPACE_NEEDED = 500_000_000
+
+
+class Stop(Exception):
+    """Ends a command with one clear line for the person at the terminal."""
+
+
+def var() -> Path:
+    """The folder of this installation's own files."""
+    return Path(os.environ.get("MINHU_VAR", ROOT / "var")).resolve()
+
+
+def city() -> Path:
+    """The folder of the county."""
+    return Path(os.environ.get("MINHU_CITY", ROOT / "city")).resolve()
+
+
+def database_url() -> str:
+    """SQLAlchemy URL of the case system."""
+    return os.environ.get("MINHU_DATABASE_URL", f"sqlite:///{var() / 'minhu.db'}")
+
+
+def port(name: str, default: int) -> int:
+    """A port from the environment."""
+    given = os.environ.get(name, str(default))
+    if not given.isdigit() or not 0 < int(given) < 65536:
+        raise Stop(f"{name}={given} is not a port number (1 to 65535).")
+    return int(given)
+
+
+def bot_port() -> int:
+    """Where residents chat."""
+    return port("MINHU_BOT_PORT", 5005)
+
+
+def console_port() -> int:
+    """Where staff sign in."""
+    return port("MINHU_CONSOLE_PORT", 8000)
+
+
+def say(line: str) -> None:
+    """One line of progress."""
+    print(line, flush=True)
+
+
+def settle_environment() -> None:
+    """Every process of ours works in the project folder, offline, without telemetry and on the same paths."""
+    os.chdir(ROOT)
+    os.environ.setdefault("RASA_TELEMETRY_ENABLED", "false")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
+    os.environ["MINHU_VAR"] = str(var())
+    os.environ["MINHU_CITY"] = str(city())
+    os.environ["MINHU_DATABASE_URL"] = database_url()
+
+
+# --- prepare -----------------------------------------------------------------------------------------------------
+
+
+def prepare() -> None:
+    """Brings an installation to where it can run; what is done already is not done again."""
+    make_folders()
+    open_store()
+    train()
+    index_knowledge()
+
+
+def make_folders() -> None:
+    """Raises Stop when the disk can't take what is to come."""
+    try:
+        for folder in (var(), MODELS):
+            folder.mkdir(parents=True, exist_ok=True)
+    except OSError as refused:
+        raise Stop(f"Can't write to {refused.filename}: {refused.strerror}.") from refused
+    if shutil.disk_usage(var()).free < SPACE_NEEDED:
+        raise Stop(f"The disk of {var()} has less than 500 MB left. Make room and start again.")
+
+
+def open_store() -> Any:
+    """The case system at its newest schema, with the county's staff. Returns the desk."""
+    from cases.county import County, CountyError
+    from cases.desk import Desk
+    from cases.store import Store
+
+    try:
+        county = County.load(city())
+    except CountyError as wrong:
+        raise Stop(f"The county's files have an error: {wrong}") from wrong
+    store = Store(database_url())
+    store.migrate()
+    desk = Desk(store, county)
+    desk.enrol(staff_password())
+    return desk
+
+
+def staff_password() -> str:
+    """The password that this installation made for its example staff; it lies in var/, readable by its owner only."""
+    path = var() / "staff-password"
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(secrets.token_urlsafe(9), encoding="ascii")
+    return path.read_text(encoding="ascii").strip()
+
+
+def train(force: bool = False) -> None:
+    """Trains what is not trained or no longer fits its examples."""
+    mark, now = MODELS / "taught-by", fingerprint()
+    if not force and MODEL.exists() and TRIAGE.exists() and mark.exists() and mark.read_text() == now:
+        return
+    started = time.monotonic()
+    say("Training the model (once, about a minute) …")
+    from nlu.triage import Reader
+
+    Reader.train(city(), ROOT / "nlu", TRIAGE)
+    say(f"  triage learnt, {time.monotonic() - started:.0f} s")
+    train_dialogue()
+    mark.write_text(now)
+    say(f"  dialogue learnt, {time.monotonic() - started:.0f} s")
+
+
+def train_dialogue() -> None:
+    """Rasa's own training, in a process of its own whose many words go to a log. Raises Stop when it fails."""
+    log = var() / "training.log"
+    words = ["rasa", "train", "--domain", "domain.yml", "--data", "nlu", "--out", str(MODELS)]
+    words += ["--fixed-model-name", MODEL.name.removesuffix(".tar.gz"), "--force"]
+    with log.open("wb") as out:
+        done = subprocess.run([sys.executable, "-W", "ignore", "-m", *words], cwd=ROOT, stdout=out, stderr=out)
+    if done.returncode != 0 or not MODEL.exists():
+        raise Stop(f"Training failed; {log} tells why.")
+
+
+def fingerprint() -> str:
+    """One hash over everything that the model is made from."""
+    seen = hashlib.sha256()
+    for part in TAUGHT_BY:
+        path = ROOT / part if not part.startswith("city/") else city() / part.removeprefix("city/")
+        for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+            if file.is_file() and file.suffix != ".pyc":
+                seen.update(file.name.encode() + file.read_bytes())
+    return seen.hexdigest()
+
+
+def index_knowledge() -> None:
+    """Builds the search index, or finds it built."""
+    from knowledge.library import Library
+
+    started = time.monotonic()
+    Library.open(var())
+    if time.monotonic() - started > 5:
+        say(f"Knowledge indexed, {time.monotonic() - started:.0f} s")
+
+
+# --- the processes -----------------------------------------------------------------------------------------------
+
+
+def run(_: argparse.Namespace) -> int:
+    """Prepares and starts every process; Ctrl-C ends them all."""
+    for name, number in (("residents' chat", bot_port()), ("staff console", console_port())):
+        refuse_taken(name, number)
+    prepare()
+    from honcho.manager import Manager
+
+    manager = Manager()
+    for name in ("bot", "console", "relay"):
+        manager.add_process(
+            name, f"exec {sys.executable} {ROOT / 'minhu.py'} {name}", env=dict(os.environ), cwd=str(ROOT)
+        )
+    manager.add_process("address", f"exec {sys.executable} {ROOT / 'minhu.py'} address", quiet=True)
+    manager.loop()
+    return 0 if manager.returncode in (130, 143, -2, -15) else int(manager.returncode or 0)
+
+
+def refuse_taken(name: str, number: int) -> None:
+    """Raises Stop when somebody else listens there."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", number))
+        except OSError as taken:
+            variable = "MINHU_BOT_PORT" if number == bot_port() else "MINHU_CONSOLE_PORT"
+            raise Stop(f"Port {number} for the {name} is taken. Free it, or set {variable} to another.") from taken
+
+
+def bot(_: argparse.Namespace) -> int:
+    """Serves residents: Rasa with our turns and channels, in one process."""
+    import asyncio
+    import logging
+
+    from rasa.core.run import configure_app, create_http_input_channels
+    from rasa.utils.log_utils import configure_structlog
+
+    from nlu.dialogue_store import DialogueStore
+    from nlu.engine import load_bot
+
+    logging.basicConfig(level=logging.INFO, format="%(name)s %(message)s")
+    logging.getLogger("rasa").setLevel(logging.WARNING)
+    configure_structlog(logging.WARNING)
+    channels = create_http_input_channels(None, "credentials.yml")
+    app = configure_app(channels, enable_api=False, route="/", port=bot_port())
+
+    async def start(running: Any, loop: asyncio.AbstractEventLoop) -> None:
+        url = os.environ.get("MINHU_DIALOGUE_URL", f"sqlite:///{var() / 'dialogue.db'}")
+        running.ctx.agent = load_bot(MODEL, DialogueStore(None, url))
+
+    app.register_listener(start, "before_server_start")
+    app.run(host=os.environ.get("MINHU_HOST", "127.0.0.1"), port=bot_port(), workers=1, access_log=False, motd=False)
+    return 0
+
+
+def console(_: argparse.Namespace) -> int:
+    """Serves staff."""
+    import uvicorn
+
+    from console.app import make_app
+
+    host = os.environ.get("MINHU_HOST", "127.0.0.1")
+    uvicorn.run(make_app(), host=host, port=console_port(), ws="none", log_level="warning", access_log=False)
+    return 0
+
+
+def relay(_: argparse.Namespace) -> int:
+    """Delivers what waits in the outbox until it is stopped."""
+    from cases.county import County
+    from cases.relay import Relay
+    from cases.store import Store
+    from channels.push import deliver
+
+    County.load(city())
+    Relay(Store(database_url()), deliver).run()
+    return 0
+
+
+def address(_: argparse.Namespace) -> int:
+    """Waits until the pages answer, then tells where they are."""
+    import httpx
+
+    chat, desk = f"http://localhost:{bot_port()}/", f"http://localhost:{console_port()}/"
+    waiting = {chat, desk}
+    while waiting:
+        for page in list(waiting):
+            with contextlib.suppress(httpx.HTTPError):
+                if httpx.get(page, follow_redirects=True, timeout=5).status_code == 200:
+                    waiting.discard(page)
+        time.sleep(0.5)
+    for line in (
+        "",
+        f"Residents chat at    {chat}",
+        f"Staff sign in at     {desk}",
+        f"Staff password       {staff_password()}   (logins: city/staff.csv, city/advisers.csv)",
+        "Ctrl-C ends everything.",
+        "",
+    ):
+        say(line)
+    while True:
+        time.sleep(3600)
+
+
+# --- batches -----------------------------------------------------------------------------------------------------
+
+
+def lines_of(file: str | None) -> Iterable[str]:
+    """The lines of a file, or of standard input for `-` or nothing. Raises Stop if it can't be read."""
+    if file in (None, "-"):
+        return sys.stdin
+    try:
+        return open(file, encoding="utf-8", errors="replace")
+    except OSError as refused:
+        raise Stop(f"Can't read {file}: {refused.strerror}.") from refused
+
+
+def batch(lines: Iterable[str], work: Callable[[dict[str, Any]], dict[str, Any]], out: TextIO) -> int:
+    """One answer a line, in order; a bad line gets an error object in its place. Returns the exit status."""
+    bad = 0
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            answer = work(read_row(line))
+        except (ValueError, TypeError) as wrong:
+            bad, answer = bad + 1, {"error": str(wrong), "line": number}
+        out.write(json.dumps(answer, ensure_ascii=False) + "\n")
+        out.flush()
+        progress(number)
+    return 1 if bad else 0
+
+
+def read_row(line: str) -> dict[str, Any]:
+    """A row with at least `id` and a non-empty text. Raises ValueError with what is wrong."""
+    try:
+        row = json.loads(line)
+    except json.JSONDecodeError as wrong:
+        raise ValueError(f"not JSON: {wrong.msg} at column {wrong.colno}") from wrong
+    if not isinstance(row, dict) or "id" not in row:
+        raise ValueError("not an object with an id")
+    if not isinstance(row.get("text"), str) or not (row["text"] + str(row.get("title") or "")).strip():
+        raise ValueError(f"{row['id']}: text is missing or empty")
+    if row.get("title") is not None and not isinstance(row["title"], str):
+        raise ValueError(f"{row['id']}: title is not a string")
+    return row
+
+
+def progress(number: int) -> None:
+    """A count on standard error, for a person who waits."""
+    if number % 100 == 0 and sys.stderr.isatty():
+        print(f"\r{number}", end="", file=sys.stderr, flush=True)
+
+
+def triage(given: argparse.Namespace) -> int:
+    """Free text in, structured matters out."""
+    from cases.county import County
+    from nlu.triage import Reader, to_row
+
+    prepare_models()
+    reader, county = Reader.load(city(), TRIAGE), County.load(city())
+
+    def work(row: dict[str, Any]) -> dict[str, Any]:
+        return {"id": row["id"], **to_row(reader.read(row["text"], row.get("title")), county)}
+
+    return batch(lines_of(given.file), work, sys.stdout)
+
+
+def lookup(given: argparse.Namespace) -> int:
+    """Questions in, answers with their sources out."""
+    from knowledge.library import Library, to_row
+
+    make_folders()
+    library = Library.open(var())
+
+    def work(row: dict[str, Any]) -> dict[str, Any]:
+        return {"id": row["id"], **to_row(library.lookup(row["text"], given.top))}
+
+    return batch(lines_of(given.file), work, sys.stdout)
+
+
+def prepare_models() -> None:
+    """A batch may be the first thing that is run here; its own words go to standard error."""
+    with contextlib.redirect_stdout(sys.stderr):
+        make_folders()
+        train()
+
+
+def replay(given: argparse.Namespace) -> int:
+    """Old messages become residents who write them into the running web channel."""
+    from channels.replay import replay_all
+
+    rows = [read_row(line) for line in lines_of(given.file) if line.strip()]
+    return replay_all(rows, given.url or f"http://127.0.0.1:{bot_port()}", at_once=given.at_once, out=sys.stdout)
+
+
+def prepare_command(_: argparse.Namespace) -> int:
+    """Everything that `run` needs, without running it."""
+    prepare()
+    return 0
+
+
+def train_command(_: argparse.Namespace) -> int:
+    """Trains anew, whatever is there."""
+    make_folders()
+    train(force=True)
+    return 0
+
+
+def check(_: argparse.Namespace) -> int:
+    """Lint, types, layers, dialogue data, knowledge: each is run, whatever the others say."""
+    make_folders()
+    here = Path(sys.executable).parent
+    checks = {
+        "ruff": [here / "ruff", "check", "."],
+        "format": [here / "ruff", "format", "--check", "."],
+        "mypy": [here / "mypy", "minhu.py", "actions", "cases", "channels", "console", "knowledge", "nlu"],
+        "layers": [here / "lint-imports"],
+        "dialogue": [sys.executable, "-m", "rasa", "data", "validate", "--data", "nlu", "--fail-on-warnings"],
+        "knowledge": [sys.executable, "-m", "knowledge.check"],
+    }
+    failed = [name for name, words in checks.items() if subprocess.run([str(w) for w in words], cwd=ROOT).returncode]
+    say(f"checks failed: {', '.join(failed)}" if failed else "all checks passed")
+    return 1 if failed else 0
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="minhu", description=__doc__)
+    commands = top.add_subparsers(dest="command", required=True)
+    plain: dict[str, Callable[[argparse.Namespace], int]] = {
+        "run": run, "prepare": prepare_command, "train": train_command, "check": check,
+        "bot": bot, "console": console, "relay": relay, "address": address,
+    }  # fmt: skip
+    for name, command in plain.items():
+        commands.add_parser(name, help=command.__doc__).set_defaults(run=command)
+    for name, command in {"triage": triage, "lookup": lookup, "replay": replay}.items():
+        sub = commands.add_parser(name, help=command.__doc__)
+        sub.add_argument("file", nargs="?", help="JSON lines; - or nothing: standard input")
+        sub.set_defaults(run=command)
+        if name == "lookup":
+            sub.add_argument("--top", type=int, default=10, help="how many sources a question gets")
+        if name == "replay":
+            sub.add_argument("--url", help="where residents chat (default: this installation)")
+            sub.add_argument("--at-once", type=int, default=8, help="residents at the same time")
+    return top
+
+
+def main() -> int:
+    """Entry point. What goes wrong in a way that is expected ends in one line and status 2."""
+    given = parser().parse_args()
+    settle_environment()
+    try:
+        return int(given.run(given))
+    except Stop as stop:
+        print(f"minhu: {stop}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:
+        return 141
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

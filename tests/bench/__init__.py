@@ -1,0 +1,1 @@
+"""Measurements in one run, side by side with Rasa's defaults, as ratios."""

@@ -1,0 +1,32 @@
+"""Questions on services and rules are answered with sources, or not at all."""
+
+from __future__ import annotations
+
+from tests.dialogue.resident import Resident
+
+
+def test_noise_at_night_is_answered_under_the_law_in_force(resident: Resident) -> None:
+    told = resident.say("晚上十点以后邻居放音响，法律上怎么规定的")
+    laws = {s["law"] for s in told.sources if s["type"] == "statute"}
+    assert laws and "噪声污染防治法" not in laws and "环境噪声污染防治法" not in laws
+    assert laws & {"生态环境法典", "治安管理处罚法", "民法典"}
+
+
+def test_a_service_question_is_answered_with_its_guide(resident: Resident) -> None:
+    told = resident.say("身份证过期了怎么换")
+    assert any(s["type"] == "service" for s in told.sources) and "身份证" in told.text
+
+
+def test_a_follow_up_keeps_the_topic(resident: Resident) -> None:
+    resident.say("身份证过期了怎么换")
+    assert any(s["code"] for s in resident.say("那要带什么").sources)
+
+
+def test_an_english_question_gets_an_english_answer(resident: Resident) -> None:
+    told = resident.say("My ID card has expired, how do I get a new one?")
+    assert told.sources and "Source" in told.text
+
+
+def test_what_nobody_knows_is_not_invented(resident: Resident) -> None:
+    told = resident.say("请问火星移民局的办公电话和收费标准是多少")
+    assert not told.sources

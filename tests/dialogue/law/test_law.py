@@ -1,0 +1,36 @@
+"""Legal problems: law in force first, then the adviser of the grid."""
+
+from __future__ import annotations
+
+from tests.dialogue.resident import Resident
+
+WAGES = "老板拖欠我三个月工资不给，我该怎么办，能去仲裁吗"
+
+
+def test_law_is_shown_as_general_law_and_an_adviser_is_offered(resident: Resident) -> None:
+    told = resident.say(WAGES)
+    assert told.sources and all(s["in_force"] for s in told.sources)
+    assert "不是法律意见" in told.text and "/affirm" in told.buttons.values()
+
+
+def test_a_consultation_reaches_the_adviser_of_the_resident_s_town(resident: Resident, case_of) -> None:
+    resident.say(WAGES)
+    resident.press("要，转给顾问")
+    resident.say("去年十月到十二月在一家瓷厂做事，没签合同，有工资条和微信记录，想要回工资")
+    while "对，提交" not in resident.last.buttons:
+        if "不急" in resident.last.buttons:
+            resident.press("不急")
+        elif "不留电话" in resident.last.buttons:
+            resident.press("不留电话")
+        else:
+            resident.say("王仙镇")
+    filed = resident.press("对，提交")
+    case = case_of(filed.number)
+    assert case.kind == "consultation" and case.adviser and case.town == "430281105" and case.due_at
+    assert case.citations and case.status == "dispatched"
+
+
+def test_an_offer_of_an_adviser_can_be_passed_over(resident: Resident) -> None:
+    resident.say(WAGES)
+    told = resident.say("身份证过期了怎么换")
+    assert any(s["type"] == "service" for s in told.sources) and "要，转给顾问" not in told.buttons

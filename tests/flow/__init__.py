@@ -1,0 +1,1 @@
+"""Whole lines without a browser: commands, processes that are killed, batches."""
