@@ -131,26 +131,19 @@ def train(force: bool = False) -> None:
     mark, now = MODELS / "taught-by", fingerprint()
     if not force and MODEL.exists() and TRIAGE.exists() and mark.exists() and mark.read_text() == now:
         return
-    started = time.monotonic()
-    say("Training the model (once, about a minute) …")
-    from nlu.triage import Reader
-
-    Reader.train(city(), ROOT / "nlu", TRIAGE)
-    say(f"  triage learnt, {time.monotonic() - started:.0f} s")
-    train_dialogue()
-    mark.write_text(now)
-    say(f"  dialogue learnt, {time.monotonic() - started:.0f} s")
-
-
-def train_dialogue() -> None:
-    """Rasa's own training, in a process of its own whose many words go to a log. Raises Stop when it fails."""
-    log = var() / "training.log"
-    words = ["rasa", "train", "--domain", "domain.yml", "--data", "nlu", "--out", str(MODELS)]
-    words += ["--fixed-model-name", MODEL.name.removesuffix(".tar.gz"), "--force"]
-    with log.open("wb") as out:
-        done = subprocess.run([sys.executable, "-W", "ignore", "-m", *words], cwd=ROOT, stdout=out, stderr=out)
-    if done.returncode != 0 or not MODEL.exists():
+    say("Training the model (once, about two minutes) …")
+    started, log = time.monotonic(), var() / "training.log"
+    words = ["nlu.teach", str(city()), str(MODELS), MODEL.name.removesuffix(".tar.gz")]
+    with log.open("w+b") as out:
+        teaching = subprocess.Popen([sys.executable, "-W", "ignore", "-m", *words], cwd=ROOT, stdout=out, stderr=out)
+        while teaching.poll() is None:
+            time.sleep(0.2)
+            if sys.stderr.isatty():
+                print(f"\r  {time.monotonic() - started:.0f} s", end="", file=sys.stderr, flush=True)
+    if teaching.returncode != 0 or not MODEL.exists():
         raise Stop(f"Training failed; {log} tells why.")
+    mark.write_text(now)
+    say(f"  learnt in {time.monotonic() - started:.0f} s")
 
 
 def fingerprint() -> str:
@@ -388,7 +381,7 @@ def check(_: argparse.Namespace) -> int:
     """Lint, types, layers, dialogue data, knowledge: each is run, whatever the others say."""
     make_folders()
     here = Path(sys.executable).parent
-    checks = {
+    checks: dict[str, list[Any]] = {
         "ruff": [here / "ruff", "check", "."],
         "format": [here / "ruff", "format", "--check", "."],
         "mypy": [here / "mypy", "minhu.py", "actions", "cases", "channels", "console", "knowledge", "nlu"],
@@ -396,7 +389,7 @@ def check(_: argparse.Namespace) -> int:
         "dialogue": [sys.executable, "-m", "rasa", "data", "validate", "--data", "nlu", "--fail-on-warnings"],
         "knowledge": [sys.executable, "-m", "knowledge.check"],
     }
-    failed = [name for name, words in checks.items() if subprocess.run([str(w) for w in words], cwd=ROOT).returncode]
+    failed = [name for name, words in checks.items() if subprocess.run(list(map(str, words)), cwd=ROOT).returncode]
     say(f"checks failed: {', '.join(failed)}" if failed else "all checks passed")
     return 1 if failed else 0
 

@@ -1,4 +1,4 @@
-"""Takes a legal problem: tells the law in force, then brings the facts to the adviser of the resident's grid if wished."""
+"""Takes a legal problem: tells the law in force, then brings the facts to the adviser of the resident's grid."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class ActionConsultLaw(Action):
 
 
 def goes_on(turn: Turn) -> bool:
-    """Whether the turn belongs to the consultation in hand; a new question where an adviser was offered opens another."""
+    """Whether the turn belongs to the consultation in hand; a new question at the offer of an adviser opens another."""
     slots = turn.slots
     return slots.get("job") == "consult_law" and not (slots.get("asked") == "adviser" and turn.intent == "consult_law")
 

@@ -53,9 +53,10 @@ class Draft:
     @classmethod
     def of(cls, turn: Turn) -> Draft:
         """The draft as the slots hold it."""
-        held = {f.name: turn.slots.get(f.name) for f in fields(cls)}
+        held: dict[str, Any] = {f.name: turn.slots.get(f.name) for f in fields(cls)}
         lists = ("words", "signals", "place_choices", "citations", "skipped")
-        return cls(**{k: tuple(v or ()) if k in lists else v for k, v in held.items() if v is not None})
+        held |= {name: tuple(held[name] or ()) for name in lists}
+        return cls(**{name: value for name, value in held.items() if value is not None})
 
     def events(self, **more: Any) -> list[dict[str, Any]]:
         """Slot events that make the tracker hold this draft; `more` sets further slots (job=None ends the job)."""
@@ -87,7 +88,7 @@ class Draft:
 
     def reopen(self, field: str) -> Draft:
         """Empties one field so that it is asked again."""
-        empty = {f.name: f.default for f in fields(self) if f.name in FIELD_SLOTS[field]}
+        empty: dict[str, Any] = {f.name: f.default for f in fields(self) if f.name in FIELD_SLOTS[field]}
         return replace(self, skipped=tuple(s for s in self.skipped if s not in (field, "town")), **empty)
 
     @property

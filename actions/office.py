@@ -31,8 +31,10 @@ class Office:
         """A word or short phrase of actions/terms.yml in the resident's language. Raises KeyError if it isn't there."""
         return self.terms[code][language].format(**blanks)
 
-    def moment(self, at: datetime, language: str) -> str:
-        """A point in time as people say it, in the county's time zone."""
+    def moment(self, at: datetime | None, language: str) -> str:
+        """A point in time as people say it, in the county's time zone; no limit where there is none."""
+        if at is None:
+            return self.terms["not_given"][language]
         local = at.astimezone(ZoneInfo(self.county.timezone))
         return local.strftime(self.terms["moment"][language])
 

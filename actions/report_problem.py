@@ -12,7 +12,6 @@ from actions.draft import STORY_LEAST, Draft, place_name
 from actions.office import Office, office
 from actions.turn import Turn
 
-Said = CollectingDispatcher
 FAILURES = 2
 SHOWN = 160
 ENDED: dict[str, Any] = {"job": None}
@@ -25,7 +24,7 @@ class ActionReportProblem(Action):
         """See parent class."""
         return "action_report_problem"
 
-    async def run(self, said: Said, tracker: Tracker, domain: dict[str, Any]) -> list[dict[str, Any]]:
+    async def run(self, said: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[dict[str, Any]]:
         """See parent class."""
         turn, at = Turn.of(tracker), office()
         draft = Draft.of(turn) if turn.slots.get("job") == "report_problem" else fresh(turn)
@@ -80,7 +79,7 @@ def next_question(draft: Draft) -> str:
     return "confirm"
 
 
-def ask(said: Said, turn: Turn, draft: Draft, question: str, at: Office) -> list[dict[str, Any]]:
+def ask(said: CollectingDispatcher, turn: Turn, draft: Draft, question: str, at: Office) -> list[dict[str, Any]]:
     """Utters one question. The second failure of a question goes to a person; a place in own words is kept instead."""
     draft = draft.ask(question, Draft.of(turn))
     if draft.tries and question == "town":
@@ -93,7 +92,7 @@ def ask(said: Said, turn: Turn, draft: Draft, question: str, at: Office) -> list
     return draft.events(job="report_problem")
 
 
-def utter(said: Said, turn: Turn, draft: Draft, at: Office) -> None:
+def utter(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -> None:
     """Says the question that waits."""
     if draft.asked == "confirm":
         said.utter_message(response="utter_read_back", **read_back(draft, at, turn.language))
@@ -137,7 +136,7 @@ def place_buttons(draft: Draft, at: Office, language: str) -> list[dict[str, str
     return buttons
 
 
-def file_matter(said: Said, turn: Turn, draft: Draft, at: Office) -> list[dict[str, Any]]:
+def file_matter(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -> list[dict[str, Any]]:
     """Files it and tells the number, which exists because the case does."""
     case = at.desk.file(draft.matter(turn, turn.conversation_id))
     response = "utter_filed_emergency" if draft.emergency else f"utter_filed_{draft.kind or 'complaint'}"

@@ -1,4 +1,4 @@
-"""Photos of residents: their type is sniffed, their hidden data stripped, their names never used, kept outside the web root."""
+"""Photos of residents: type sniffed, hidden data stripped, names never used, kept outside the web root."""
 
 from __future__ import annotations
 

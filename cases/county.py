@@ -360,9 +360,9 @@ class _Reader:
                 if town in served:
                     raise CountyError("advisers.csv", None, f"{town} has two advisers: {served[town]}, {adviser.login}")
                 served[town] = adviser.login
-        for town in towns:
-            if town.code not in served:
-                raise CountyError("advisers.csv", None, f"{town.name} has no adviser")
+        for place in towns:
+            if place.code not in served:
+                raise CountyError("advisers.csv", None, f"{place.name} has no adviser")
 
 
 def _codes(rows: Iterable[Any]) -> set[str]:

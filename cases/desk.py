@@ -1,4 +1,4 @@
-"""The desk: the only place that changes a case or a conversation; fetch, refuse, change, commit, each in one transaction."""
+"""The desk, the only place that changes a case or a conversation: fetch, refuse, change, commit in one transaction."""
 
 from __future__ import annotations
 
@@ -293,8 +293,8 @@ class Desk:
             row = self._need_case(write, case_id)
             if row["version"] != version:
                 raise Stale(case_of(row))
-            if fields.get("category"):
-                fields["domain"] = self.county.category(fields["category"]).domain
+            if category := fields.get("category"):
+                fields["domain"] = self.county.category(category).domain
             changed = {k: [row[k], v] for k, v in fields.items() if row[k] != v}
             if not changed:
                 return case_of(row)
@@ -561,7 +561,7 @@ class Desk:
         if adviser is None:
             return
         self._update_case(write, row, status="dispatched", adviser=adviser)
-        for seq, (move, before) in enumerate((("register", "reported"), ("dispatch", "registered"))):
+        for move, before in (("register", "reported"), ("dispatch", "registered")):
             after = MOVES[move].after or before
             self._event(write, case_id, move, before, after, "system", "system", None, now, {"adviser": adviser})
 

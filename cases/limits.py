@@ -30,8 +30,8 @@ def staffed(county: County, now: datetime) -> bool:
     return is_workday(local.date()) and opens <= local.time() < closes
 
 
-def after_workdays(county: County, start: datetime, days: int) -> datetime:
-    """End of the `days`-th working day after `start`."""
+def after_workdays(county: County, start: datetime, days: float) -> datetime:
+    """End of the `days`-th working day after `start`; part of a day counts as one."""
     local = start.astimezone(ZoneInfo(county.timezone))
     day = local.date()
     while days > 0:

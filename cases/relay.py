@@ -57,7 +57,7 @@ class Relay:
         hand_over: HandOver | None = None,
         clock: Callable[[], datetime] = now_utc,
     ) -> None:
-        """`deliver` sends a message to its resident; `hand_over` a case to another system (None: none is configured)."""
+        """`deliver` sends a message to its resident; `hand_over` a case to another system (None: there is none)."""
         self._store, self._deliver, self._hand_over, self._clock = store, deliver, hand_over, clock
         self._stop = threading.Event()
 

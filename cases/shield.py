@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import os
 import secrets
@@ -32,10 +33,8 @@ class Shield:
             fresh = path.with_name(f".{path.name}.{os.getpid()}")
             with open(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w") as file:
                 file.write(secrets.token_urlsafe(32))
-            try:
+            with contextlib.suppress(FileExistsError):
                 os.link(fresh, path)
-            except FileExistsError:
-                pass
             fresh.unlink()
         return cls(path.read_text(encoding="ascii").strip())
 

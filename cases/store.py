@@ -14,7 +14,7 @@ from sqlalchemy.engine import Connection, Engine
 metadata = sa.MetaData()
 
 
-class Moment(sa.types.TypeDecorator):  # type: ignore[type-arg]
+class Moment(sa.types.TypeDecorator):
     """A point in time: UTC in the database, aware in Python, whatever the zone it came in."""
 
     impl = sa.DateTime(timezone=True)

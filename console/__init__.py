@@ -1,1 +1,1 @@
-"""The staff web: sign in, queue, case page, conversations, figures; a page per file, every form works without JavaScript."""
+"""The staff web, a page per file: sign in, queue, case, conversations, figures; every form works without JavaScript."""

@@ -1,4 +1,4 @@
-"""One case: the resident's words, the fields and the transcript side by side, and the moves that the lifecycle allows."""
+"""One case: the resident's words, the fields and the transcript side by side, and the moves the lifecycle allows."""
 
 from __future__ import annotations
 
@@ -102,14 +102,11 @@ async def amend(request: Request, number: str) -> Response:
 
 def unknown_code(pages: Page, fields: dict[str, str | None]) -> str | None:
     """The code of what is wrong with the fields, or None."""
-    for field, find in (
-        ("category", pages.county.category),
-        ("town", pages.county.town),
-        ("village", pages.county.village),
-    ):
+    county = pages.county
+    for field, find in {"category": county.category, "town": county.town, "village": county.village}.items():
         try:
-            if fields.get(field):
-                find(fields[field])
+            if code := fields.get(field):
+                find(code)
         except LookupError:
             return f"unknown_{field}"
     return None

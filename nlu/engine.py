@@ -1,6 +1,6 @@
 """Runs Rasa the way a busy hotline needs it: actions in this process, failures that speak, and no turn done twice.
 
-Everything here is a subclass of one of Rasa's own classes; `tests/nlu/test_engine.py` fails when Rasa changes one of them.
+Everything here is a subclass of one of Rasa's own classes; `tests/nlu/test_engine.py` fails when Rasa changes one.
 """
 
 from __future__ import annotations

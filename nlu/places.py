@@ -1,4 +1,4 @@
-"""Finds the town, village and grid that a message speaks of: full, short, misspelt, traditional, in pinyin or English."""
+"""Finds the town, village and grid that a message speaks of: full, short, misspelt, traditional, pinyin, English."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from cases.county import County, Village
 
 SUFFIX = re.compile(r"(街道办事处|街道办|街道|社区居委会|居委会|社区|村委会|村|镇政府|镇|乡)$")
 NEGATED = re.compile(
-    r"(?:不是在?|不在|并非|莫是|不系|not (?:in |at )?|isn't |it's not |it is not |wrong,? not )\s*[“\"]?([\w\u4e00-\u9fff' ]{2,24}?)[”\"]?(?=[,，。;；!！ ]|是|而|but|$)",
+    r"(?:不是在?|不在|并非|莫是|不系|not (?:in |at )?|isn't |it's not |it is not |wrong,? not )\s*[“\"]?"
+    r"([\w\u4e00-\u9fff' ]{2,24}?)[”\"]?(?=[,，。;；!！ ]|是|而|but|$)",
     re.IGNORECASE,
 )
 LANDMARK = re.compile(
@@ -22,15 +23,16 @@ LANDMARK = re.compile(
     r"公园|工地|厂|酒店|宾馆|大厦|苑|城|组|号|栋|单元|加油站|银行|派出所|政府|门口|旁边|对面|后面|附近)(?:[东西南北]?(?:门口|旁边|对面|后面|附近|里面|边上))?"
 )
 ENGLISH_PLACE = re.compile(
-    r"(?:near|at|in|on|behind|opposite|outside|beside|next to) (?:the )?([A-Za-z0-9' ]{3,40}?)(?= (?:has|have|is|are|was|were|since|for|every|and|because|which|that)\b|[.,;!?]|$)"
+    r"(?:near|at|in|on|behind|opposite|outside|beside|next to) (?:the )?([A-Za-z0-9' ]{3,40}?)"
+    r"(?= (?:has|have|is|are|was|were|since|for|every|and|because|which|that)\b|[.,;!?]|$)"
 )
 RISKY = 2
 
 
 @dataclass(frozen=True)
 class Place:
-    """What was read of a place. `said`: the resident's own words for it; town, village, grid: codes; `candidates`: codes
-    when the words fit several places; `negated`: codes of places that the resident says it is not."""
+    """What was read of a place. `said`: the resident's own words for it; town, village, grid: codes; `candidates`:
+    codes when the words fit several places; `negated`: codes of places that the resident says it is not."""
 
     said: str | None = None
     town: str | None = None

@@ -55,11 +55,13 @@ ENGLISH_NUMBERS = {
 }
 ENGLISH_UNITS = {"day": 1, "night": 1, "week": 7, "month": 30, "year": 365}
 ENGLISH_AGO = re.compile(
-    r"\b(?:for |over |about |almost |the last |the past )*(\d+|an?|one|two|three|four|five|six|ten|several|a few) (day|night|week|month|year)s?(?: ago| now)?\b",
+    r"\b(?:for |over |about |almost |the last |the past )*"
+    r"(\d+|an?|one|two|three|four|five|six|ten|several|a few) (day|night|week|month|year)s?(?: ago| now)?\b",
     re.I,
 )
 ENGLISH_LAST = re.compile(
-    r"\b(?:since |from )?(last (?:week|month|year|night|monday|tuesday|wednesday|thursday|friday|saturday|sunday)|yesterday|today|this morning|tonight)\b",
+    r"\b(?:since |from )?(last (?:week|month|year|night|monday|tuesday|wednesday|thursday|friday|saturday|sunday)"
+    r"|yesterday|today|this morning|tonight)\b",
     re.I,
 )
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

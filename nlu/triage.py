@@ -97,7 +97,7 @@ class Reader:
 
     @classmethod
     def train(cls, city: Path, nlu: Path, model: Path) -> None:
-        """Learns intents from nlu/, categories from the county's examples, legal topics from the lookup; writes one file."""
+        """Learns intents from nlu/, categories from the county, legal topics from the lookup; writes one file."""
         county = County.load(city)
         heads = Heads(
             intent=_fit(*_intents(nlu)),
@@ -118,7 +118,7 @@ class Reader:
         while batch := list(islice(left, BATCH)):
             whole = ["。".join(part for part in (title, text) if part) for text, title in batch]
             vectors = encode([w[:HEAD] for w in whole])
-            for words, vector in zip(whole, vectors):
+            for words, vector in zip(whole, vectors, strict=True):
                 yield self._read(words, vector)
 
     def _read(self, words: str, vector: np.ndarray) -> Reading:
@@ -177,7 +177,7 @@ class Reader:
         whole = (MatterPart(words, domain, category),)
         if len(parts) < 2:
             return whole
-        read = [(p, *self._category(v)[:2]) for p, v in zip(parts, encode([p[:HEAD] for p in parts]))]
+        read = [(p, *self._category(v)[:2]) for p, v in zip(parts, encode([p[:HEAD] for p in parts]), strict=True)]
         apart: list[MatterPart] = []
         for part, its_domain, its_category in read:
             if apart and apart[-1].category == its_category:
@@ -263,7 +263,7 @@ def _topic_rows() -> list[dict[str, Any]]:
 
 def _chances(model: LogisticRegression, vector: np.ndarray) -> dict[str, float]:
     chances = model.predict_proba(vector[np.newaxis, :])[0]
-    return {str(label): float(chance) for label, chance in zip(model.classes_, chances)}
+    return {str(label): float(chance) for label, chance in zip(model.classes_, chances, strict=True)}
 
 
 def _best(model: LogisticRegression, vector: np.ndarray) -> tuple[str, float]:
@@ -273,7 +273,7 @@ def _best(model: LogisticRegression, vector: np.ndarray) -> tuple[str, float]:
 
 
 def _fit(texts: Sequence[str], labels: Sequence[str]) -> LogisticRegression:
-    return LogisticRegression(C=20.0, max_iter=200, class_weight="balanced", tol=1e-3).fit(encode(texts), labels)
+    return LogisticRegression(C=20.0, max_iter=400, class_weight="balanced", tol=1e-3).fit(encode(texts), labels)
 
 
 def _intents(nlu: Path) -> tuple[list[str], list[str]]:

@@ -57,11 +57,9 @@ def find_uv():
 def bring_uv(target):
     """Takes the wheel for this machine from the package index, checks its hash and unpacks the one program in it."""
     page = INDEX.rstrip("/") + "/uv/"
-    for address, digest in LINK.findall(fetch(page).decode("utf-8")):
-        wheel = urllib.parse.urljoin(page, html.unescape(address))
-        if fits(wheel.rsplit("/", 1)[-1]):
-            break
-    else:
+    links = ((urllib.parse.urljoin(page, html.unescape(a)), h) for a, h in LINK.findall(fetch(page).decode("utf-8")))
+    wheel, digest = next(((url, h) for url, h in links if fits(url.rsplit("/", 1)[-1])), (None, None))
+    if wheel is None:
         raise Stop("There is no uv %s for this machine (%s %s)." % (UV_VERSION, platform.system(), platform.machine()))
     content = fetch(wheel)
     if hashlib.sha256(content).hexdigest() != digest:
@@ -95,7 +93,8 @@ def fetch(url):
         with urllib.request.urlopen(url, timeout=120) as answer:
             return answer.read()
     except (urllib.error.URLError, OSError) as refused:
-        raise Stop("The package registry can't be reached (%s). Check the network, then start again." % (refused,))
+        told = "The package registry can't be reached (%s). Check the network, then start again." % (refused,)
+        raise Stop(told) from refused
 
 
 def sync(uv, groups):

@@ -57,7 +57,7 @@ class E5Featurizer(DenseFeaturizer, GraphComponent):
         spoken = [m for m in messages if m.get(TEXT)]
         for start in range(0, len(spoken), self._batch):
             part = spoken[start : start + self._batch]
-            for message, vector in zip(part, encode([m.get(TEXT) for m in part])):
+            for message, vector in zip(part, encode([m.get(TEXT) for m in part]), strict=True):
                 self._attach(message, vector[np.newaxis, :])
         return messages
 

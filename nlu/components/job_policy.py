@@ -1,4 +1,4 @@
-"""Predicts the next action: rules decide, except while a job waits for an answer, when the answer belongs to that job."""
+"""Predicts the next action: rules decide, except while a job waits for an answer, which then belongs to that job."""
 
 from __future__ import annotations
 

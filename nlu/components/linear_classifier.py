@@ -1,4 +1,4 @@
-"""Chooses the intent of a message with a linear model over its sentence vector; what was taught word for word is certain."""
+"""Chooses the intent of a message by a linear model over its vector; what was taught word for word is certain."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class LinearClassifier(IntentClassifier, GraphComponent):
         self._model = LogisticRegression(
             C=self._config["C"], max_iter=self._config["max_iter"], class_weight="balanced"
         ).fit(matrix, labels)
-        self._taught = {plain(m.get(TEXT)): label for m, label in zip(examples, labels)}
+        self._taught = {plain(m.get(TEXT)): label for m, label in zip(examples, labels, strict=True)}
         with self._storage.write_to(self._resource) as folder:
             joblib.dump((self._model, self._taught), folder / "linear.joblib")
         return self._resource

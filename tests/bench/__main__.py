@@ -97,7 +97,7 @@ def tell(trained: dict[str, dict[str, float]], memory: dict[str, float], loads: 
     ratio("training, s", ours["seconds"], theirs["seconds"], "≤ 0.20")
     ratio("memory of the bot, MB", memory["ours"], memory["vanilla"], "≤ 0.60")
     ratio("… with its action server", memory["ours"], memory["vanilla with its action server"], "")
-    for mine, other in zip(loads["ours"], loads["vanilla"]):
+    for mine, other in zip(loads["ours"], loads["vanilla"], strict=True):
         at = f"{mine.residents} resident" + ("s" if mine.residents > 1 else "")
         ratio(f"messages/s, {at}", mine.per_second, other.per_second, "≥ 4.0")
         ratio(f"p50 ms, {at}", mine.p50, other.p50, "")

@@ -1,4 +1,4 @@
-"""What `nlu/engine.py` relies on in Rasa, and what it changes: a failure here means that Rasa has changed underneath."""
+"""What `nlu/engine.py` relies on in Rasa, and what it changes: a failure means that Rasa has changed underneath."""
 
 from __future__ import annotations
 

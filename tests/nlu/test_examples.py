@@ -1,4 +1,4 @@
-"""The taught examples: every intent there, enough of each in both languages, nothing taught twice or under two names."""
+"""The taught examples: every intent, enough of each in both languages, nothing taught twice or under two names."""
 
 from __future__ import annotations
 
