@@ -159,10 +159,14 @@ def fingerprint() -> str:
 
 def index_knowledge() -> None:
     """Builds the search index, or finds it built."""
+    from knowledge.guides import GuideError
     from knowledge.library import Library
 
     started = time.monotonic()
-    Library.open(var())
+    try:
+        Library.open(var())
+    except GuideError as wrong:
+        raise Stop(f"A guide has an error: {wrong}") from wrong
     if time.monotonic() - started > 5:
         say(f"Knowledge indexed, {time.monotonic() - started:.0f} s")
 
@@ -206,6 +210,7 @@ def bot(_: argparse.Namespace) -> int:
     from rasa.core.run import configure_app, create_http_input_channels
     from rasa.utils.log_utils import configure_structlog
 
+    from actions.office import office
     from nlu.dialogue_store import DialogueStore
     from nlu.engine import load_bot
 
@@ -217,6 +222,7 @@ def bot(_: argparse.Namespace) -> int:
 
     async def start(running: Any, loop: asyncio.AbstractEventLoop) -> None:
         url = os.environ.get("MINHU_DIALOGUE_URL", f"sqlite:///{var() / 'dialogue.db'}")
+        office()
         running.ctx.agent = load_bot(MODEL, DialogueStore(None, url))
 
     app.register_listener(start, "before_server_start")

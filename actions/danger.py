@@ -1,23 +1,29 @@
-"""Danger to life first: the number to call, what to do this minute, and a report that goes to the duty desk at once."""
+"""Danger to life first: the number to call, what to do this minute, and a report that the duty desk has at once."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from rasa_sdk import Action, Tracker
+from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.draft import Draft
-from actions.office import office
-from actions.report_problem import ask, file_matter, next_question
+from actions.office import Office, office
 from actions.turn import Turn
+from cases.case import Case
 
 OTHER = "other"
+SAME_WITHIN = timedelta(minutes=30)
 
 
 class ActionDanger(Action):
-    """Says whom to call before anything else, then files what is known; only a missing place is asked for."""
+    """Says whom to call before anything else and files what was said as it stands; only then asks for a missing place.
+
+    A job that was running keeps its slots and is taken up again.
+    """
 
     def name(self) -> str:
         """See parent class."""
@@ -28,11 +34,23 @@ class ActionDanger(Action):
         turn, at = Turn.of(tracker), office()
         danger = turn.code("danger") or OTHER
         said.utter_message(response=f"utter_danger_{danger}")
-        held = Draft.of(turn)
-        waiting = turn.slots.get("job") == "report_problem"
-        draft = held if waiting else Draft()
-        draft = replace(draft.hear(turn), kind="complaint", emergency=danger, asked=held.asked if waiting else None)
-        question = next_question(draft)
-        if question == "file":
-            return file_matter(said, turn, draft, at)
-        return ask(said, turn, draft, question, at)
+        draft = replace(Draft().hear(turn), kind="complaint")
+        case = running_emergency(turn, at)
+        if case is None:
+            case = at.desk.file(replace(draft.matter(turn, turn.conversation_id), emergency=danger))
+            said.utter_message(response="utter_filed_emergency", number=case.number)
+        else:
+            case = at.desk.add_words(case.id, turn.conversation_id, turn.ref, turn.text, **draft.place())
+            said.utter_message(response="utter_words_added", number=case.number)
+        known = [SlotSet("case_number", case.number)]
+        if case.town or case.place_said or turn.held:
+            return known
+        said.utter_message(response="utter_ask_emergency_place", number=case.number)
+        return [*known, SlotSet("job", "follow_case"), SlotSet("asked", "emergency_place")]
+
+
+def running_emergency(turn: Turn, at: Office) -> Case | None:
+    """An emergency that this resident has only just reported: who cries for help twice means the same."""
+    since = at.desk.clock() - SAME_WITHIN
+    recent = [c for c in at.desk.cases_of(turn.conversation_id) if c.emergency and c.created_at > since and c.step < 5]
+    return recent[-1] if recent else None

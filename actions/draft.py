@@ -21,6 +21,8 @@ FIELD_SLOTS = {
     "since": ("since", "since_said"),
     "contact": ("contact", "contact_withheld"),
 }
+#: codes of a field of its own: a correction that holds one says nothing of the matter itself
+FIELD_CODES = ("town", "village", "place_choice", "place_said", "since_said", "contact")
 STORY_LEAST = 5
 
 
@@ -43,7 +45,6 @@ class Draft:
     contact: str | None = None
     contact_withheld: bool | None = None
     urgent: bool | None = None
-    emergency: str | None = None
     legal_topic: str | None = None
     citations: tuple[str, ...] = ()
     skipped: tuple[str, ...] = ()
@@ -74,8 +75,7 @@ class Draft:
         if turn.intent in ("unsure", "deny", "withhold") and self.asked in ("where", "town", "since", "facts", "more"):
             draft = draft.skip(self.asked)
         signals = tuple(dict.fromkeys((*draft.signals, *turn.codes.get("signal", ()))))
-        emergency = draft.emergency or turn.code("danger")
-        return replace(draft, signals=signals, emergency=emergency)
+        return replace(draft, signals=signals)
 
     def skip(self, *questions: str) -> Draft:
         """These questions are settled without an answer."""
@@ -98,6 +98,10 @@ class Draft:
             return False
         return bool(self.town) or ("town" in self.skipped) or ("where" in self.skipped)
 
+    def place(self) -> dict[str, str | None]:
+        """The fields of the place that are known."""
+        return {name: value for name in PLACE if (value := getattr(self, name))}
+
     def matter(self, turn: Turn, conversation_id: str) -> Matter:
         """The matter to file; its filing key is the message that confirmed it."""
         return Matter(
@@ -116,7 +120,6 @@ class Draft:
             contact=self.contact,
             contact_withheld=bool(self.contact_withheld),
             language=turn.language,
-            emergency=self.emergency,
             signals=self.signals,
             legal_topic=self.legal_topic,
             citations=self.citations,
@@ -129,7 +132,8 @@ class Draft:
         story = self.asked in ("what", "facts", "more")
         opening = not self.words and turn.intent in TELLS | {"inform"}
         told = story or turn.intent in TELLS
-        if turn.text in self.words or not (opening or told or turn.intent == "correct"):
+        corrects = turn.intent == "correct" and not any(turn.codes.get(code) for code in FIELD_CODES)
+        if turn.text in self.words or not (opening or told or corrects):
             return self
         bare = opening and len(turn.text.strip()) < STORY_LEAST and not turn.code("category")
         draft = self if bare else replace(self, words=(*self.words, turn.text))
@@ -156,10 +160,9 @@ class Draft:
         choices = tuple(turn.codes.get("place_choice", ()))
         town, village = turn.code("town"), turn.code("village")
         if town or village or choices:
-            own = None if turn.pressed else turn.text if self.asked in ("where", "town") else turn.code("place_said")
             return replace(
                 self,
-                place_said=own or self.place_said,
+                place_said=self._place_words(turn, town),
                 town=town,
                 village=village,
                 grid=turn.code("grid"),
@@ -169,6 +172,16 @@ class Draft:
         if self.asked == "where" and not turn.pressed and turn.intent not in ("unsure", "deny", "withhold", "affirm"):
             said = said or turn.text
         return replace(self, place_said=said) if said else self
+
+    def _place_words(self, turn: Turn, town: str | None) -> str | None:
+        """The resident's words for the place: the newest, but a landmark outlives the naming of its town."""
+        if turn.pressed:
+            return self.place_said
+        if self.asked == "town":
+            return turn.code("place_said") or self.place_said
+        moved = self.town is not None and town != self.town
+        own = turn.text if self.asked == "where" else turn.code("place_said")
+        return own or (None if moved else self.place_said)
 
     def _hear_since(self, turn: Turn) -> Draft:
         if turn.code("since_said"):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import replace
 from typing import Any
 
 from rasa_sdk import Action, Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
+from actions import consult_law, report_problem
+from actions.draft import Draft
 from actions.office import Office, office
 from actions.turn import Turn
 from cases.case import Case
@@ -82,6 +85,8 @@ class ActionFollowCase(_AboutOneCase):
             return ended
         if asked == "rate":
             return rate(said, turn, at, case)
+        if asked == "emergency_place":
+            return locate(said, turn, at, case)
         listed = [case] if turn.code("case_number") else sorted(own, key=lambda c: c.created_at, reverse=True)[:SHOWN]
         for one in listed:
             said.utter_message(response="utter_case_state", **state(one, at, turn.language))
@@ -140,6 +145,21 @@ class ActionRate(_AboutOneCase):
         """See parent class."""
         waiting = [c for c in own if c.status == "closed"]
         return rate(said, turn, at, waiting[-1] if waiting and case.status != "closed" else case)
+
+
+def locate(said: CollectingDispatcher, turn: Turn, at: Office, case: Case) -> Events:
+    """Adds the place of an emergency to its case; then the job that it broke into is taken up again."""
+    if turn.intent not in ("unsure", "deny"):
+        place = Draft(asked="where").hear(turn).place()
+        at.desk.add_words(case.id, turn.conversation_id, turn.ref, turn.text, **place)
+        said.utter_message(response="utter_words_added", number=case.number)
+    draft = replace(Draft.of(turn), asked=None)
+    if not draft.words:
+        return [SlotSet("job", None), SlotSet("asked", None)]
+    job, question = "report_problem", report_problem.next_question(draft)
+    if draft.kind == "consultation":
+        job, question = "consult_law", consult_law.next_question(draft)
+    return [SlotSet("job", job), SlotSet("asked", question)]
 
 
 def rate(said: CollectingDispatcher, turn: Turn, at: Office, case: Case) -> Events:

@@ -32,12 +32,9 @@ class ActionReportProblem(Action):
             return file_matter(said, turn, draft, at)
         new = turn.slots.get("job") != "report_problem"
         draft = choose_field(draft.hear(turn), turn)
-        question = next_question(draft)
-        if question == "file":
-            return file_matter(said, turn, draft, at)
         if new and draft.words:
             said.utter_message(response="utter_noted")
-        return ask(said, turn, draft, question, at)
+        return ask(said, turn, draft, next_question(draft), at)
 
 
 def fresh(turn: Turn) -> Draft:
@@ -68,8 +65,6 @@ def next_question(draft: Draft) -> str:
         return "what"
     if draft.place_choices:
         return "place_choice"
-    if draft.emergency:
-        return "where" if not draft.placed and draft.asked not in ("where", "town") and not draft.place_said else "file"
     if not draft.placed and draft.kind != "praise":
         return "town" if draft.place_said else "where"
     if draft.kind in (None, "complaint") and not draft.since_said and "since" not in draft.skipped:
@@ -139,6 +134,5 @@ def place_buttons(draft: Draft, at: Office, language: str) -> list[dict[str, str
 def file_matter(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -> list[dict[str, Any]]:
     """Files it and tells the number, which exists because the case does."""
     case = at.desk.file(draft.matter(turn, turn.conversation_id))
-    response = "utter_filed_emergency" if draft.emergency else f"utter_filed_{draft.kind or 'complaint'}"
-    said.utter_message(response=response, number=case.number)
+    said.utter_message(response=f"utter_filed_{draft.kind or 'complaint'}", number=case.number)
     return Draft().events(job=None, case_number=case.number)

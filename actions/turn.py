@@ -11,7 +11,8 @@ from rasa_sdk import Tracker
 
 @dataclass(frozen=True)
 class Turn:
-    """`ref` is the id of the inbound message; `codes` maps an entity name to its values in order of reading."""
+    """`ref` is the id of the inbound message; `codes` maps an entity name to its values in order of reading; `held`:
+    whether a person has the conversation, or is awaited."""
 
     conversation_id: str
     ref: str
@@ -21,6 +22,7 @@ class Turn:
     language: str
     codes: Mapping[str, tuple[Any, ...]]
     slots: Mapping[str, Any]
+    held: bool = False
 
     @classmethod
     def of(cls, tracker: Tracker) -> Turn:
@@ -40,6 +42,7 @@ class Turn:
             language=tracker.slots.get("language") or "zh",
             codes=codes,
             slots=tracker.slots,
+            held=str(known.get("holder") or "bot") != "bot",
         )
 
     def code(self, name: str) -> Any:

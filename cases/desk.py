@@ -24,7 +24,8 @@ from cases.store import Store, cases, conversations, counters, events, messages,
 __all__ = ["Desk", "NotFound", "Refused", "Stale"]
 
 PAGE = 50
-AMENDABLE = frozenset({"category", "domain", "town", "village", "grid", "place_said", "since", "since_said"})
+PLACE = ("town", "village", "grid", "place_said")
+AMENDABLE = frozenset({"category", "domain", "since", "since_said", *PLACE})
 STAFF_REVEALS = frozenset({"operator", "administrator", "unit", "adviser"})
 
 
@@ -323,13 +324,17 @@ class Desk:
             signals = [*row["signals"], "urged"] if "urged" not in row["signals"] else row["signals"]
             return self._by_resident(write, row, "urge", ref, words, signals=signals)
 
-    def add_words(self, case_id: int, conversation_id: str, ref: str, words: str) -> Case:
-        """Adds words to the case, verbatim. Raises Refused."""
+    def add_words(self, case_id: int, conversation_id: str, ref: str, words: str, **place: str | None) -> Case:
+        """Adds words to the case, verbatim, and a place (town, village, grid, place_said) where it has none yet.
+
+        Raises Refused.
+        """
         with self.store.write() as write:
             row = self._own_case(write, case_id, conversation_id)
             if self._done_before(write, row["id"], "add", ref):
                 return case_of(row)
-            return self._by_resident(write, row, "add", ref, words, words=[*row["words"], words])
+            found = {} if row["town"] else {name: place[name] for name in PLACE if place.get(name)}
+            return self._by_resident(write, row, "add", ref, words, words=[*row["words"], words], **found)
 
     def withdraw(self, case_id: int, conversation_id: str, ref: str, reason: str) -> Case:
         """Ends a case that the resident no longer wants. Raises Refused."""

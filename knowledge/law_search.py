@@ -1,4 +1,4 @@
-"""Finds the articles of national law that a question is about, by words and by meaning."""
+"""Finds the articles of national law that a question is about, by words and by meaning, and says how sure it is."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import hashlib
 import json
 import shutil
 import threading
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,45 +15,57 @@ from pathlib import Path
 import bm25s
 import numpy as np
 
-from knowledge.meaning import Meaning, Vector, unpacked
+from knowledge.meaning import Meaning, Vector, key_of, unpacked
 from knowledge.statutes import NOT_CITED_KINDS, Article, Statutes
 from knowledge.words import LayTerms, search_words
 
-FORMAT = 1
+FORMAT = 2
 PASSAGE_LENGTH = 320
-K1, B = 1.2, 0.75
-WORDS_WEIGHT, MEANING_WEIGHT, TERM_WEIGHT, LAW_WEIGHT = 0.4, 0.6, 0.4, 0.15
-MEANING_FLOOR, MEANING_SPAN = 0.75, 0.15
+K1, B = 1.2, 0.5
+MEANING_WEIGHT, TERM_WEIGHT, LAW_WEIGHT, NAMED_WEIGHT = 0.3, 0.25, 0.1, 0.5
+MOST_MENTIONS = 2
+LOOK_AGAIN = 30.0  # seconds between two looks for what another process has learnt
+
+PlainWords = Mapping[tuple[str, int], str]
 
 
 @dataclass(frozen=True)
 class Hit:
-    """One article found: its number in the store and how well it fits (about 0 to 1.5)."""
+    """One article found: its number in the store, how well it fits, and its cosine, if that is known."""
 
     article_id: int
     score: float
+    near: float
+    known: bool
 
 
-def passage_of(article: Article) -> str:
-    """What is embedded for an article: its law, its headings, its words."""
-    return f"{article.law} {article.heading} {' '.join(article.text.split())}"[:PASSAGE_LENGTH]
+def passage_of(article: Article, plain: str = "") -> str:
+    """What an article is found by: its law, its headings, how people ask for it, its own words."""
+    return " ".join(part for part in (article.law, article.heading, plain, *article.text.split()) if part)
+
+
+def read_by_meaning(passage: str) -> str:
+    """As much of a passage as is embedded."""
+    return passage[:PASSAGE_LENGTH]
 
 
 class LawSearch:
     """Every article that is in force or will be, searchable; which of them are law today is decided when asked."""
 
-    def __init__(self, statutes: Statutes, meaning: Meaning, folder: Path, lay: LayTerms, today: date) -> None:
-        self._statutes, self._meaning, self._lay = statutes, meaning, lay
+    def __init__(
+        self, statutes: Statutes, meaning: Meaning, folder: Path, lay: LayTerms, plain: PlainWords, today: date
+    ) -> None:
+        self._statutes, self._meaning, self._lay, self._plain = statutes, meaning, lay, plain
         self._reading = threading.Lock()
-        self._index = self._load(folder, today)
+        self._load(folder, today)
         self._valid_on: tuple[str, Vector] | None = None
-        self._vectors, self._known = self._read_vectors()
+        self._look_at, self._changes = 0.0, meaning.changes()
+        self._read_vectors()
 
     # --- building --------------------------------------------------------------------------------------------------
 
-    def _load(self, folder: Path, today: date) -> Path:
-        mark = self._fingerprint(today)
-        home = folder / f"articles-{mark}"
+    def _load(self, folder: Path, today: date) -> None:
+        home = folder / f"articles-{self._fingerprint()}"
         if not (home / "done").exists():
             self._build(home, today)
             for other in folder.glob("articles-*"):
@@ -66,16 +79,13 @@ class LawSearch:
         columns = np.load(home / "rows.npz")
         self.ids, self.law_of, self.numbers = columns["ids"], columns["law_of"], columns["numbers"]
         self.keys = columns["keys"]
-        return home
 
-    def _fingerprint(self, today: date) -> str:
-        seen = [(v.law_id, v.starts, v.ends) for held in self._statutes.versions.values() for v in held]
-        own = (FORMAT, sorted(map(str, seen)))
+    def _fingerprint(self) -> str:
+        texts = sorted(str((v.law_id, v.starts, v.ends)) for held in self._statutes.versions.values() for v in held)
+        own = (FORMAT, PASSAGE_LENGTH, K1, B, texts, sorted(self._plain.items()))
         return hashlib.blake2b(repr(own).encode(), digest_size=6).hexdigest()
 
     def _build(self, home: Path, today: date) -> None:
-        from knowledge.meaning import key_of
-
         day = today.isoformat()
         versions = [
             v
@@ -84,8 +94,10 @@ class LawSearch:
             if not v.unclear and (v.ends is None or v.ends > day) and v.kind not in NOT_CITED_KINDS
         ]
         articles = [(n, a) for n, v in enumerate(versions) for a in self._statutes.articles(v, today)]
+        passages = [passage_of(a, self._plain.get((a.law, a.number), "")) for _, a in articles]
+        sought = [search_words(passage) for passage in passages]
         words = bm25s.BM25(k1=K1, b=B)
-        words.index([search_words(f"{a.law} {a.heading} {a.text}") for _, a in articles], show_progress=False)
+        words.index(sought, show_progress=False)
         shutil.rmtree(home, ignore_errors=True)
         (home / "words").mkdir(parents=True)
         words.save(str(home / "words"), show_progress=False)
@@ -100,13 +112,9 @@ class LawSearch:
             ids=np.array([a.id for _, a in articles], dtype=np.int64),
             law_of=np.array([n for n, _ in articles], dtype=np.int32),
             numbers=np.array([a.number for _, a in articles], dtype=np.int32),
-            keys=np.array([key_of(passage_of(a)) for _, a in articles], dtype=np.int64),
+            keys=np.array([key_of(read_by_meaning(passage)) for passage in passages], dtype=np.int64),
         )
         (home / "done").touch()
-
-    def _read_vectors(self) -> tuple[Vector, Vector]:
-        stored, found = self._meaning.known_keys(self.keys)
-        return unpacked(stored), found
 
     # --- meaning, as it arrives ------------------------------------------------------------------------------------
 
@@ -115,12 +123,43 @@ class LawSearch:
         """The share of articles that can be found by meaning, 0 to 1."""
         return float(self._known.mean()) if len(self._known) else 1.0
 
-    def learn(self, today: date, progress: Callable[[int, int], None] = lambda done, of: None) -> None:
-        """Embeds the articles not yet embedded; searches go on meanwhile."""
-        missing = np.flatnonzero(~self._known)
-        texts = [passage_of(a) for a in map(lambda i: self._statutes.by_id(int(i), today), self.ids[missing]) if a]
+    def _read_vectors(self) -> None:
+        stored, known = self._meaning.known_keys(self.keys)
+        vectors = unpacked(stored)
+        middle = vectors[known].mean(axis=0) if known.any() else np.zeros(vectors.shape[1], dtype=np.float32)
+        vectors[known] = unpacked(vectors[known] - middle)
+        with self._reading:
+            self._vectors, self._known, self._middle = vectors, known, middle
+
+    def _look_again(self) -> None:
+        """Takes up what another process has learnt since the last look, without holding up the search."""
+        now = time.monotonic()
+        if self._known.all() or now < self._look_at:
+            return
+        self._look_at = now + LOOK_AGAIN
+        changes = self._meaning.changes()
+        if changes != self._changes:
+            self._changes = changes
+            threading.Thread(target=self._read_vectors, daemon=True).start()
+
+    def wanted(self) -> Vector:
+        """Row numbers of all articles, those of the laws that residents ask about first."""
+        asked = {law: n for n, law in enumerate(self._lay.laws())} | {law: -1 for law, _ in self._plain}
+        rank = np.array([asked.get(law, len(asked)) for law in self.laws])
+        return np.argsort(rank[self.law_of], kind="stable")
+
+    def learn(
+        self, today: date, progress: Callable[[int, int], None] = lambda done, of: None, most: int | None = None
+    ) -> None:
+        """Embeds the articles not yet embedded, the most wanted first, at most `most`; searches go on meanwhile."""
+        missing = [row for row in self.wanted() if not self._known[row]][:most]
+        found = (self._statutes.by_id(int(self.ids[row]), today) for row in missing)
+        texts = [read_by_meaning(self._passage(article)) for article in found if article]
         self._meaning.learn(texts, lambda done: progress(done, len(texts)))
-        self._vectors, self._known = self._read_vectors()
+        self._read_vectors()
+
+    def _passage(self, article: Article) -> str:
+        return passage_of(article, self._plain.get((article.law, article.number), ""))
 
     # --- searching -------------------------------------------------------------------------------------------------
 
@@ -140,24 +179,37 @@ class LawSearch:
         scores: Vector = self._words.get_scores(known)
         return scores
 
-    def scores(self, question: str) -> Vector:
-        """(n,) how well every article fits the question."""
+    def nearness(self, question: str) -> tuple[Vector, Vector]:
+        """((n,) cosines around the middle of all articles, (n,) bool for which of them there is one)."""
+        with self._reading:
+            vectors, known, middle = self._vectors, self._known, self._middle
+        if not known.any():
+            return np.zeros(len(known), dtype=np.float32), known
+        asked = self._meaning.question(question) - middle
+        return vectors @ (asked / max(float(np.linalg.norm(asked)), 1e-6)), known
+
+    def scores(self, question: str, near: Vector, known: Vector, named: Sequence[str] = ()) -> Vector:
+        """(n,) how well every article fits the question; `named`: laws that the question names."""
         meant = self._lay.expand(question)
         words = scaled(self.word_scores(search_words(question)))
         terms = scaled(self.word_scores([w for term in meant.terms for w in search_words(term)]))
-        total = WORDS_WEIGHT * words + TERM_WEIGHT * terms
-        if self._known.any():
-            near = self._vectors @ self._meaning.question(question)
-            nearness = np.where(self._known, (near - MEANING_FLOOR) / MEANING_SPAN, words)
-            total = total + MEANING_WEIGHT * nearness
-        if meant.laws:
-            named = np.array([min(meant.laws.get(law, 0), 2) for law in self.laws], dtype=np.float32)
-            total = total + LAW_WEIGHT * named[self.law_of]
+        total = words + TERM_WEIGHT * terms
+        if known.any():
+            spread = max(float(near[known].std()), 1e-6)
+            total = total + MEANING_WEIGHT * np.where(known, np.maximum(near / spread, 0.0), 0.0)
+        if meant.laws or named:
+            favour = [
+                LAW_WEIGHT * min(meant.laws.get(law, 0), MOST_MENTIONS) + NAMED_WEIGHT * (law in named)
+                for law in self.laws
+            ]
+            total = total + np.array(favour, dtype=np.float32)[self.law_of]
         return total
 
-    def find(self, question: str, top: int, today: date) -> list[Hit]:
+    def find(self, question: str, top: int, today: date, named: Sequence[str] = ()) -> list[Hit]:
         """The best articles in force on a day, best first."""
-        total = np.where(self.valid(today), self.scores(question), -np.inf)
+        self._look_again()
+        near, known = self.nearness(question)
+        total = np.where(self.valid(today), self.scores(question, near, known, named), -np.inf)
         count = min(top * 3, len(total))
         best = np.argpartition(-total, count - 1)[:count]
         best = best[np.argsort(-total[best])]
@@ -165,10 +217,25 @@ class LawSearch:
         hits: list[Hit] = []
         for row in best:
             key = int(self.law_of[row]), int(self.numbers[row])
-            if key not in seen and np.isfinite(total[row]):
+            if key not in seen and np.isfinite(total[row]) and len(hits) < top:
                 seen.add(key)
-                hits.append(Hit(int(self.ids[row]), float(total[row])))
-        return hits[:top]
+                hits.append(Hit(int(self.ids[row]), float(total[row]), float(near[row]), bool(known[row])))
+        return hits
+
+    def covered(self, question: str, article: Article) -> float:
+        """The share of a question's words, the rare ones counting more, that an article has; 0 to 1."""
+        asked = set(search_words(question)) | {
+            word for term in self._lay.expand(question).terms for word in search_words(term)
+        }
+        there = set(search_words(self._passage(article)))
+        weight = {word: self._rarity(word) for word in asked}
+        return sum(weight[word] for word in asked & there) / max(sum(weight.values()), 1e-6)
+
+    def _rarity(self, word: str) -> float:
+        column = self._words.vocab_dict.get(word)
+        starts = self._words.scores["indptr"]
+        count = int(starts[column + 1] - starts[column]) if column is not None else 0
+        return float(np.log(1 + len(self.ids) / max(count, 1)))
 
 
 def scaled(scores: Vector) -> Vector:

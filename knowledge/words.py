@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,6 +60,10 @@ class LayTerms:
             for entry in entries
         )
 
+    def laws(self) -> list[str]:
+        """The laws that entries speak of, the most often named first."""
+        return [law for law, _ in Counter(law for term in self.terms for law in term.laws).most_common()]
+
     def expand(self, question: str) -> Expansion:
         """Every entry whose words occur in the question."""
         text = question.lower()
@@ -70,6 +75,18 @@ class LayTerms:
                 for law in term.laws:
                     laws[law] = laws.get(law, 0) + 1
         return Expansion(tuple(dict.fromkeys(terms)), laws)
+
+
+def load_plain_words(folder: Path | None = None) -> dict[tuple[str, int], str]:
+    """{(law, article): how people ask for it}, from every file in plain_words/."""
+    folder = folder or Path(__file__).with_name("plain_words")
+    words: dict[tuple[str, int], str] = {}
+    for path in sorted(folder.glob("*.yml")):
+        table = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        for number, said in table["articles"].items():
+            key = table["law"], number
+            words[key] = f"{words[key]}，{said}" if key in words else said
+    return words
 
 
 def pattern_of(word: str) -> re.Pattern[str]:

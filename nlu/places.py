@@ -19,13 +19,14 @@ NEGATED = re.compile(
     re.IGNORECASE,
 )
 LANDMARK = re.compile(
-    r"[\u4e00-\u9fffA-Za-z0-9]{1,12}?(?:小区|花园|家园|公寓|广场|市场|超市|学校|中学|小学|幼儿园|医院|卫生院|大道|大桥|路口|路|街|巷|桥|车站|"
+    r"[\u4e00-\u9fffA-Za-z0-9]{1,12}?(?:小区|花园|家园|公寓|广场|市场|超市|学校|中学|小学|幼儿园|医院|卫生院|大道|大桥|路口|路(?![灯面上边过由段])|街(?!道)|巷|桥|车站|"
     r"公园|工地|厂|酒店|宾馆|大厦|苑|城|组|号|栋|单元|加油站|银行|派出所|政府|门口|旁边|对面|后面|附近)(?:[东西南北]?(?:门口|旁边|对面|后面|附近|里面|边上))?"
 )
 ENGLISH_PLACE = re.compile(
     r"(?:near|at|in|on|behind|opposite|outside|beside|next to) (?:the )?([A-Za-z0-9' ]{3,40}?)"
     r"(?= (?:has|have|is|are|was|were|since|for|every|and|because|which|that)\b|[.,;!?]|$)"
 )
+NAMES_A_VILLAGE = re.compile(r"村|社区|居委会|居\b|\b(?:village|community|neighbou?rhood committee)\b", re.IGNORECASE)
 RISKY = 2
 
 
@@ -98,7 +99,7 @@ class Gazetteer:
         villages = self._villages_in(text, towns)
         if towns:
             inside = {v for v in villages if self._village(v).town_code in towns}
-            villages = inside
+            villages = {v for v in inside if not self._named_like_its_town(v) or NAMES_A_VILLAGE.search(text)}
         if len(villages) == 1:
             village = self._village(next(iter(villages)))
             grids = self._county.grids_of(village.code)
@@ -111,6 +112,11 @@ class Gazetteer:
         if len(towns) == 1:
             return Place(said=_landmark(text), town=next(iter(towns)))
         return Place(said=_landmark(text), candidates=tuple(sorted(towns)))
+
+    def _named_like_its_town(self, code: str) -> bool:
+        """官庄村 lies in 官庄镇: whoever says only 官庄 means the town."""
+        village = self._village(code)
+        return SUFFIX.sub("", village.name) == SUFFIX.sub("", self._county.town(village.town_code).name)
 
     def _village(self, code: str) -> Village:
         return self._county.village(code)

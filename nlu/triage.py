@@ -25,7 +25,6 @@ from nlu.places import Gazetteer, Place
 from nlu.times import since
 
 LOOKUPS = Path(__file__).parent / "lookups"
-HEAD = 220
 BATCH = 64
 MATTER_LEAST = 8
 DANGER_SURE = 0.6
@@ -35,6 +34,8 @@ KINDS = {
     "human": "human", "offtopic": "offtopic", "suggest": "suggestion", "praise": "praise",
 }  # fmt: skip
 SMALLTALK = "smalltalk"
+#: languages the examples are written in: what the model says of any other is a guess
+TAUGHT = frozenset({"zh", "en"})
 
 
 @dataclass(frozen=True)
@@ -117,15 +118,16 @@ class Reader:
         left = iter(messages)
         while batch := list(islice(left, BATCH)):
             whole = ["。".join(part for part in (title, text) if part) for text, title in batch]
-            vectors = encode([w[:HEAD] for w in whole])
+            vectors = encode(whole)
             for words, vector in zip(whole, vectors, strict=True):
                 yield self._read(words, vector)
 
     def _read(self, words: str, vector: np.ndarray) -> Reading:
         chances = _chances(self._heads.intent, vector)
         danger = dangers.danger(words)
+        spoken = language(words)
         if danger is None and chances.get("danger", 0.0) >= DANGER_SURE and len(words) <= dangers.LONG:
-            danger = None if dangers.calm(words) else "other"
+            danger = "other" if spoken in TAUGHT and not dangers.calm(words) else None
         kinds: dict[str, float] = {}
         for intent, chance in chances.items():
             kind = KINDS.get(intent, SMALLTALK)
@@ -153,7 +155,7 @@ class Reader:
             case_number=contacts.case_number(words),
             rating=contacts.rating(words) if len(words) <= 40 else None,
             fields=tuple(f for f, p in marks.fields.items() if p.search(words)) if marks.change.search(words) else (),
-            language=language(words),
+            language=spoken,
             legal_topic=_best(self._heads.topic, vector)[0],
             signals=tuple(code for code, pattern in marks.signals.items() if pattern.search(words)),
             confidence=min(sure, 0.99),
@@ -177,7 +179,7 @@ class Reader:
         whole = (MatterPart(words, domain, category),)
         if len(parts) < 2:
             return whole
-        read = [(p, *self._category(v)[:2]) for p, v in zip(parts, encode([p[:HEAD] for p in parts]), strict=True)]
+        read = [(p, *self._category(v)[:2]) for p, v in zip(parts, encode(parts), strict=True)]
         apart: list[MatterPart] = []
         for part, its_domain, its_category in read:
             if apart and apart[-1].category == its_category:

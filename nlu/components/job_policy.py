@@ -30,6 +30,7 @@ ANSWERS = {
     "since": ("since",),
     "contact": ("contact",),
     "place_choice": ("town", "village"),
+    "emergency_place": ("town", "village", "place_said", "place_choice"),
 }
 #: questions whose answer is a story: nearly everything said there is the answer
 STORIES = frozenset({"what", "facts", "more"})
@@ -37,7 +38,8 @@ STORY_ASIDES = frozenset({"danger", "human", "cancel", "repeat", "why_ask", "swi
 #: questions that only offer something: whoever speaks of something else has passed them over
 OFFERS = frozenset({"adviser", "rate", "rate_words", "withdraw"})
 OPENS = frozenset({"ask", "report_problem", "suggest", "praise", "consult_law", "follow_case", "urge", "add_to_case"})
-ENDS_TURN = frozenset({"action_human", "action_cancel"})
+#: these have said all there is to say: the question that waits is not asked again behind them
+ENDS_TURN = frozenset({"action_human", "action_cancel", "action_danger"})
 UNSURE_BELOW = 0.30
 
 

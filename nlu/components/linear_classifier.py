@@ -12,14 +12,12 @@ from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
 from rasa.nlu.classifiers.classifier import IntentClassifier
 from rasa.nlu.featurizers.featurizer import Featurizer
-from rasa.shared.nlu.constants import INTENT, TEXT
+from rasa.shared.nlu.constants import INTENT, INTENT_RANKING_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 from sklearn.linear_model import LogisticRegression
 
 from nlu.plain import plain
-
-RANKING = "intent_ranking"
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.INTENT_CLASSIFIER, is_trainable=True)
@@ -89,7 +87,7 @@ class LinearClassifier(IntentClassifier, GraphComponent):
             if message.get(TEXT):
                 ranking = self._rank(message)
                 message.set(INTENT, ranking[0], add_to_output=True)
-                message.set(RANKING, ranking[: self._config["ranking_length"]], add_to_output=True)
+                message.set(INTENT_RANKING_KEY, ranking[: self._config["ranking_length"]], add_to_output=True)
         return messages
 
     def _rank(self, message: Message) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.engine.storage.resource import Resource
 from rasa.engine.storage.storage import ModelStorage
 from rasa.nlu.extractors.extractor import EntityExtractorMixin
-from rasa.shared.nlu.constants import ENTITIES, INTENT, TEXT
+from rasa.shared.nlu.constants import ENTITIES, INTENT, INTENT_RANKING_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
 from nlu.triage import Reader, Reading
@@ -66,7 +66,7 @@ class ReadingExtractor(EntityExtractorMixin, GraphComponent):
         self._reader: Reader | None = None
 
     def process(self, messages: list[Message]) -> list[Message]:
-        """Adds the entities; a danger outranks every other intent."""
+        """Adds the entities; a danger outranks every other intent, a guess at danger that the reader denies is none."""
         for message in messages:
             if message.get(TEXT):
                 self._note(message, self.reader.read(message.get(TEXT)))
@@ -94,6 +94,9 @@ class ReadingExtractor(EntityExtractorMixin, GraphComponent):
         message.set(ENTITIES, message.get(ENTITIES, []) + entities, add_to_output=True)
         if reading.danger is not None:
             message.set(INTENT, {"name": "danger", "confidence": 1.0}, add_to_output=True)
+        elif message.get(INTENT, {}).get("name") == "danger" and message.get(INTENT)["confidence"] < 1.0:
+            calmer = [r for r in message.get(INTENT_RANKING_KEY) or () if r["name"] != "danger"]
+            message.set(INTENT, calmer[0] if calmer else {"name": None, "confidence": 0.0}, add_to_output=True)
 
 
 def _value(reading: Reading, path: str) -> Any:

@@ -33,6 +33,33 @@ def test_an_emergency_with_a_place_is_filed_at_once(resident: Resident, case_of)
     assert case.emergency == "electrocution" and case.town == "430281103"
 
 
+def test_an_emergency_is_filed_before_its_place_is_asked_and_the_place_is_added(resident: Resident, case_of) -> None:
+    told = resident.say("我家厨房着火了！")
+    case = case_of(told.number)
+    assert case.emergency == "fire" and case.town is None and "哪里" in told.rows[-1]["text"]
+    resident.say("王仙镇政府旁边")
+    case = case_of(told.number)
+    assert case.town == "430281105" and case.words == ("我家厨房着火了！", "王仙镇政府旁边")
+
+
+def test_who_cries_for_help_twice_has_one_emergency(resident: Resident, case_of, desk) -> None:
+    first = resident.say("浦口镇这边着火了")
+    resident.say("快来人啊火越来越大了着火了")
+    case = case_of(first.number)
+    assert len(case.words) == 2 and len(desk.cases_of(case.conversation_id)) == 1
+
+
+def test_a_report_goes_on_after_the_emergency_that_broke_into_it(resident: Resident, case_of) -> None:
+    resident.say("楼下的垃圾堆成山了，臭得很")
+    told = resident.say("垃圾堆着火了！火好大")
+    assert case_of(told.number).words == ("垃圾堆着火了！火好大",)
+    told = resident.say("来龙门街道")
+    assert told.rows[-1]["text"].startswith("事情在哪里")
+    resident.tell("来龙门街道", "不清楚", "不留电话")
+    case = case_of(resident.say("对，提交").number)
+    assert case.emergency is None and case.words == ("楼下的垃圾堆成山了，臭得很",)
+
+
 @pytest.mark.parametrize("words", ["给我放一首周杰伦的歌", "明天天气怎么样", "讲个笑话听听", "play some music"])
 def test_off_topic_is_declined_and_files_nothing(resident: Resident, words: str) -> None:
     told = resident.say(words)
