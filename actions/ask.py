@@ -15,6 +15,10 @@ from actions.turn import Turn
 from knowledge.library import Answer, Source
 
 QUOTE_LENGTH = 160
+#: lines of sources in the text; all of them go with the message
+CITED_SHOWN = 4
+#: a guide of more lines is told in short, with how to go about it; the rest is a press away
+STEPS_SHOWN = 5
 
 
 class ActionAsk(Action):
@@ -27,7 +31,10 @@ class ActionAsk(Action):
     async def run(self, said: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[dict[str, Any]]:
         """See parent class."""
         turn, at = Turn.of(tracker), office()
-        chosen = turn.code("guide")
+        chosen, part = turn.code("guide"), turn.code("part")
+        if chosen and part:
+            tell(said, turn, at.library.part(chosen, part, turn.language), at)
+            return [SlotSet("about", chosen)]
         waiting = " ".join(turn.slots.get("words") or ()) if turn.pressed and not turn.slots.get("job") else ""
         question = at.library.title(chosen, turn.language) if chosen else waiting or turn.text
         if turn.pressed and not chosen and not waiting:
@@ -39,7 +46,7 @@ class ActionAsk(Action):
 
 
 def tell(said: CollectingDispatcher, turn: Turn, answer: Answer, at: Office) -> None:
-    """Short answer, steps, sources; two close readings become buttons; nothing found is said."""
+    """Short answer, steps, sources; close readings and the rest of a long guide as buttons; nothing found is said."""
     if answer.declined:
         said.utter_message(response="utter_dont_know")
         return
@@ -47,15 +54,23 @@ def tell(said: CollectingDispatcher, turn: Turn, answer: Answer, at: Office) -> 
         buttons = [{"title": title, "payload": f'/ask{{"guide": "{code}"}}'} for code, title in answer.choices]
         said.utter_message(response="utter_which_one", buttons=buttons)
         return
-    steps = "\n".join(answer.steps)
+    parts = at.library.parts(answer.about or "")
+    whole = bool(parts) and len(answer.steps) > STEPS_SHOWN
+    steps = "\n".join(at.library.how(answer.about or "", turn.language) if whole else answer.steps)
     cited = [cite(s, at, turn.language, short=True) for s in answer.sources]
     said.utter_message(
         response="utter_answer",
         short=answer.short,
         steps=f"\n{steps}\n" if steps else "\n",
-        sources="\n".join(dict.fromkeys(cited)),
+        sources="\n".join([*dict.fromkeys(cited)][:CITED_SHOWN]),
+        buttons=[part_button(answer.about or "", part, at, turn.language) for part in parts] if whole else [],
         json_message={"sources": grounds(answer.sources)},
     )
+
+
+def part_button(code: str, part: str, at: Office, language: str) -> dict[str, str]:
+    """One field of the guide just told, a press away."""
+    return {"title": at.library.label(part, language), "payload": f'/ask{{"guide": "{code}", "part": "{part}"}}'}
 
 
 def cite(source: Source, at: Office, language: str, short: bool = False) -> str:

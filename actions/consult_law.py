@@ -14,7 +14,7 @@ from actions.office import Office, office
 from actions.report_problem import FAILURES, choose_field, fresh, place_buttons, read_back
 from actions.turn import Turn
 
-LAW_SHOWN = 2
+LAW_SHOWN = 3
 FACTS_LEAST = 25
 
 
@@ -60,12 +60,18 @@ def hear_choices(draft: Draft, turn: Turn) -> Draft:
 
 def tell_law(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -> Draft:
     """General law first, with its source; nothing found is said, never filled."""
-    found = at.library.law(" ".join(draft.words), top=LAW_SHOWN, topic=draft.legal_topic)
+    question = " ".join(draft.words)
+    answer = at.library.answer(question, turn.language)
+    found = [s for s in answer.sources if s.type == "statute"][:LAW_SHOWN]
+    if found and answer.short:
+        lines = [answer.short, *(cite(source, at, turn.language, short=True) for source in found)]
+    else:
+        found = at.library.law(question, top=LAW_SHOWN, topic=draft.legal_topic)
+        lines = [cite(source, at, turn.language) for source in found]
     if not found:
         said.utter_message(response="utter_law_unknown")
         return draft
-    quotes = "\n".join(cite(source, at, turn.language) for source in found)
-    said.utter_message(response="utter_law", quotes=quotes, json_message={"sources": grounds(found)})
+    said.utter_message(response="utter_law", quotes="\n".join(lines), json_message={"sources": grounds(found)})
     return replace(draft, citations=tuple(f"{s.law}#{s.article}" for s in found))
 
 

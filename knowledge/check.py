@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from knowledge.guides import BLANK, LANGUAGES, LISTS, TEXTS, Ground, Guide, Guid
 from knowledge.library import read_yaml
 from knowledge.official_text import number_of
 from knowledge.statutes import IN_FORCE, Statutes, plain_name
-from knowledge.words import search_words
+from knowledge.words import load_plain_words, search_words
 
 SHORTEST_NOTICE = timedelta(days=90)
 SHORT = {"zh": 80, "en": 260}
@@ -150,6 +150,16 @@ def citations_of(guide: Guide, statutes: Statutes, today: date) -> Iterator[str]
                 yield from standing(plain_name(law), article, statutes, today)
 
 
+def plain_word_faults(words: Mapping[tuple[str, int], str], statutes: Statutes, today: date) -> Iterator[str]:
+    """Everyday words for articles that don't exist or aren't law today, and articles that have none."""
+    for (law, number), said in words.items():
+        where = f"plain_words: 《{law}》第{number}条"
+        if not str(said or "").strip():
+            yield f"{where}: no words"
+        for fault in standing(law, number, statutes, today):
+            yield f"{where}: {fault}"
+
+
 def numbers(text: str) -> set[float]:
     """The numbers in a text, written in either way; the numbers of articles and words like 一般 are none."""
     found = set()
@@ -165,7 +175,9 @@ def main(arguments: Sequence[str] = ()) -> int:
     """Prints the faults of the guides beside this module. Returns the exit status."""
     folder = Path(__file__).parent
     try:
-        found = list(faults(folder, Statutes.open(), read_yaml("blanks.yml"), date.today()))
+        statutes, today = Statutes.open(), date.today()
+        found = list(faults(folder, statutes, read_yaml("blanks.yml"), today))
+        found += plain_word_faults(load_plain_words(), statutes, today)
     except GuideError as wrong:
         found = [str(wrong)]
     wanted = [fault for fault in found if not arguments or any(a in fault for a in arguments)]

@@ -7,16 +7,21 @@ from collections.abc import Mapping, Sequence
 
 from knowledge.words import pattern_of
 
+LETTER = re.compile(r"[^\W\d_]")
 LONGEST = {"zh": 12, "en": 45}
 
 
 class Followups:
-    """The table followups.yml: {field: {language: [ways to ask]}}."""
+    """The table followups.yml: {field: {language: [ways to ask]}}, and under `small` the words that name no matter."""
 
     def __init__(self, table: Mapping[str, Mapping[str, Sequence[str]]]) -> None:
+        self._small = [
+            pattern_of(word) for words in table["small"].values() for word in sorted(words, key=lambda word: -len(word))
+        ]
         self._patterns: list[tuple[str, re.Pattern[str], int]] = [
             (field, pattern_of(word), len(word))
             for field, ways in table.items()
+            if field != "small"
             for words in ways.values()
             for word in words
         ]
@@ -28,3 +33,13 @@ class Followups:
             return None
         found = [(length, field) for field, pattern, length in self._patterns if pattern.search(text)]
         return max(found)[1] if found else None
+
+    def bare(self, question: str) -> bool:
+        """Whether a question names no matter at all: "how much is it", "where"."""
+        text = question.lower()
+        if len(text) > LONGEST["en"]:
+            return False
+        asking = sorted(self._patterns, key=lambda way: -way[2])
+        for pattern in [*(pattern for _, pattern, _ in asking), *self._small]:
+            text = pattern.sub(" ", text)
+        return not LETTER.search(text)

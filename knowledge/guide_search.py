@@ -9,10 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from knowledge.guides import Guide
-from knowledge.meaning import Meaning, Vector
+from knowledge.meaning import QUESTION, Meaning, Vector, key_of
 from knowledge.words import search_words
 
-WORDS_WEIGHT = 0.10
+WORDS_WEIGHT = 0.08
+EVEN, STEEP = 0.93, 90.0  # the fit at which a guide is as likely right as wrong, and how fast that changes
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,11 @@ class Found:
 
     guide: Guide
     score: float
+
+    @property
+    def sure(self) -> float:
+        """How likely it is that the guide answers the question, 0 to 1."""
+        return 1.0 / (1.0 + float(np.exp((EVEN - self.score) * STEEP)))
 
 
 class GuideSearch:
@@ -31,6 +37,7 @@ class GuideSearch:
         phrases = [(n, text) for n, guide in enumerate(guides) for text in phrases_of(guide)]
         self._guide_of = np.array([n for n, _ in phrases], dtype=np.int64)
         self._vectors = meaning.of([text for _, text in phrases], as_questions=True)
+        self.keys = np.array([key_of(QUESTION + text) for _, text in phrases], dtype=np.int64)
         self._words = [frozenset(search_words(text)) for _, text in phrases]
         counts = Counter(word for words in self._words for word in words)
         self._weight = {word: float(np.log(1 + len(phrases) / n)) for word, n in counts.items()}

@@ -22,8 +22,11 @@ from knowledge.words import LayTerms, search_words
 FORMAT = 2
 PASSAGE_LENGTH = 320
 K1, B = 1.2, 0.5
-MEANING_WEIGHT, TERM_WEIGHT, LAW_WEIGHT, NAMED_WEIGHT = 0.3, 0.25, 0.1, 0.5
+MEANING_WEIGHT, TERM_WEIGHT, LAW_WEIGHT, ASKED_WEIGHT, NAMED_WEIGHT = 0.4, 0.15, 0.08, 0.25, 0.5
 MOST_MENTIONS = 2
+# How sure it is that the best three hold an answer: fitted to lay questions (right) and to talk that is none (wrong).
+SURE_NEAR, SURE_COVERED, SURE_AHEAD, SURE_BASE = 11.4, 3.4, 0.85, -6.17
+SURE_COVERED_ONLY, SURE_BASE_ONLY = 6.0, -2.5  # where there are no vectors yet
 LOOK_AGAIN = 30.0  # seconds between two looks for what another process has learnt
 
 PlainWords = Mapping[tuple[str, int], str]
@@ -56,6 +59,7 @@ class LawSearch:
         self, statutes: Statutes, meaning: Meaning, folder: Path, lay: LayTerms, plain: PlainWords, today: date
     ) -> None:
         self._statutes, self._meaning, self._lay, self._plain = statutes, meaning, lay, plain
+        self._asked = {law for law, _ in plain} | {law for term in lay.terms for law in term.laws}
         self._reading = threading.Lock()
         self._load(folder, today)
         self._valid_on: tuple[str, Vector] | None = None
@@ -144,9 +148,14 @@ class LawSearch:
 
     def wanted(self) -> Vector:
         """Row numbers of all articles, those of the laws that residents ask about first."""
-        asked = {law: n for n, law in enumerate(self._lay.laws())} | {law: -1 for law, _ in self._plain}
-        rank = np.array([asked.get(law, len(asked)) for law in self.laws])
-        return np.argsort(rank[self.law_of], kind="stable")
+        return np.argsort(~self._is_asked(), kind="stable")
+
+    def asked_about(self) -> Vector:
+        """Row numbers of the articles of the laws that residents ask about: that have plain words or lay terms."""
+        return np.flatnonzero(self._is_asked())
+
+    def _is_asked(self) -> Vector:
+        return np.array([law in self._asked for law in self.laws], dtype=bool)[self.law_of]
 
     def learn(
         self, today: date, progress: Callable[[int, int], None] = lambda done, of: None, most: int | None = None
@@ -167,7 +176,10 @@ class LawSearch:
         """(n,) bool: which articles are law on a day; kept for the day last asked."""
         day = today.isoformat()
         if self._valid_on is None or self._valid_on[0] != day:
-            laws = [starts <= day and (not ends or day < ends) for starts, ends in zip(self._starts, self._ends)]
+            laws = [
+                starts <= day and (not ends or day < ends)
+                for starts, ends in zip(self._starts, self._ends, strict=True)
+            ]
             self._valid_on = day, np.array(laws, dtype=bool)[self.law_of]
         return self._valid_on[1]
 
@@ -197,12 +209,13 @@ class LawSearch:
         if known.any():
             spread = max(float(near[known].std()), 1e-6)
             total = total + MEANING_WEIGHT * np.where(known, np.maximum(near / spread, 0.0), 0.0)
-        if meant.laws or named:
-            favour = [
-                LAW_WEIGHT * min(meant.laws.get(law, 0), MOST_MENTIONS) + NAMED_WEIGHT * (law in named)
-                for law in self.laws
-            ]
-            total = total + np.array(favour, dtype=np.float32)[self.law_of]
+        favour = [
+            ASKED_WEIGHT * (law in self._asked)
+            + LAW_WEIGHT * min(meant.laws.get(law, 0), MOST_MENTIONS)
+            + NAMED_WEIGHT * (law in named)
+            for law in self.laws
+        ]
+        total = total + np.array(favour, dtype=np.float32)[self.law_of]
         return total
 
     def find(self, question: str, top: int, today: date, named: Sequence[str] = ()) -> list[Hit]:
@@ -230,6 +243,16 @@ class LawSearch:
         there = set(search_words(self._passage(article)))
         weight = {word: self._rarity(word) for word in asked}
         return sum(weight[word] for word in asked & there) / max(sum(weight.values()), 1e-6)
+
+    def sure(self, question: str, hits: Sequence[Hit], best: Article) -> float:
+        """How likely it is that the best hits answer the question, 0 to 1."""
+        covered = self.covered(question, best)
+        if hits[0].known:
+            ahead = hits[0].score - hits[1].score if len(hits) > 1 else 0.0
+            likely = SURE_NEAR * hits[0].near + SURE_COVERED * covered + SURE_AHEAD * ahead + SURE_BASE
+        else:
+            likely = SURE_COVERED_ONLY * covered + SURE_BASE_ONLY
+        return 1.0 / (1.0 + float(np.exp(-likely)))
 
     def _rarity(self, word: str) -> float:
         column = self._words.vocab_dict.get(word)

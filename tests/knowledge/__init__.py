@@ -1,0 +1,1 @@
+"""What the bot may say, over the real statutes and guides."""
