@@ -253,8 +253,25 @@ def relay(_: argparse.Namespace) -> int:
     return 0
 
 
+def learn(_: argparse.Namespace) -> int:
+    """Learns the articles by meaning, at low priority; searches are by words until then, and better as it goes on."""
+    from knowledge.library import Library
+
+    os.nice(19)
+    told = 0
+
+    def progress(done: int, of: int) -> None:
+        nonlocal told
+        if done == of or 10 * done // of > told:
+            told = 10 * done // of
+            say(f"Statutes learnt by meaning: {done} of {of}")
+
+    Library.open(var()).learn(progress)
+    return 0
+
+
 def address(_: argparse.Namespace) -> int:
-    """Waits until the pages answer, then tells where they are."""
+    """Waits until the pages answer, tells where they are, then sees to what may be learnt in the background."""
     import httpx
 
     chat, desk = f"http://localhost:{bot_port()}/", f"http://localhost:{console_port()}/"
@@ -274,6 +291,7 @@ def address(_: argparse.Namespace) -> int:
         "",
     ):
         say(line)
+    subprocess.run([sys.executable, str(ROOT / "minhu.py"), "learn"], check=False)
     while True:
         time.sleep(3600)
 
@@ -406,7 +424,7 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True)
     plain: dict[str, Callable[[argparse.Namespace], int]] = {
         "run": run, "prepare": prepare_command, "train": train_command, "check": check,
-        "bot": bot, "console": console, "relay": relay, "address": address,
+        "bot": bot, "console": console, "relay": relay, "address": address, "learn": learn,
     }  # fmt: skip
     for name, command in plain.items():
         commands.add_parser(name, help=command.__doc__).set_defaults(run=command)

@@ -11,10 +11,11 @@ from fastapi import FastAPI, Request, Response
 from fastapi.staticfiles import StaticFiles
 from starlette.middleware.sessions import SessionMiddleware
 
+from cases.attachments import Attachments
 from cases.county import County
 from cases.desk import Desk
 from cases.store import Store
-from console import case_page, conversation_page, figures_page, queue_page, sign_in_page
+from console import case_page, conversation_page, figures_page, photo_page, queue_page, sign_in_page
 from console.page import Forbidden, NotSignedIn, Page, to_sign_in, told_forbidden
 
 HERE = Path(__file__).parent
@@ -32,8 +33,8 @@ def make_app(desk: Desk | None = None, county: County | None = None, secret: str
     county = county or County.load(Path(os.environ.get("MINHU_CITY", "city")))
     desk = desk or Desk(Store(os.environ.get("MINHU_DATABASE_URL", f"sqlite:///{var / 'minhu.db'}")), county)
     app = FastAPI(title="Minhu console", docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.page = Page(desk, county, HERE)
-    for part in (sign_in_page, queue_page, case_page, conversation_page, figures_page):
+    app.state.page = Page(desk, county, HERE, Attachments(var / "attachments"))
+    for part in (sign_in_page, queue_page, case_page, conversation_page, photo_page, figures_page):
         app.include_router(part.router)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.add_exception_handler(NotSignedIn, to_sign_in)

@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse, Response
 
 from cases.desk import NotFound, Refused, Stale
 from console.page import OVERSEERS, Forbidden, Page, Who, back, form_of, page_of, signed_in
+from console.photo_page import photos_of
 
 router = APIRouter()
 AMENDABLE = ("category", "town", "village", "place_said", "since_said")
@@ -48,6 +49,7 @@ def page_for(
         conversation=pages.desk.conversation(case.conversation_id) if full else None,
         moves=pages.desk.moves(case, who.role),
         takes_unit=TAKES_UNIT,
+        photos=photos_of(pages, case.conversation_id),
         told=told,
         contact=contact,
         now=pages.desk.clock(),

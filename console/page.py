@@ -14,6 +14,7 @@ from fastapi import Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from cases.attachments import Attachments
 from cases.county import County
 from cases.desk import Desk
 
@@ -42,8 +43,9 @@ class Who:
 class Page:
     """Fills templates with the words of the reader's language."""
 
-    def __init__(self, desk: Desk, county: County, here: Path) -> None:
-        """`here` holds templates/ and words.yml."""
+    def __init__(self, desk: Desk, county: County, here: Path, attachments: Attachments) -> None:
+        """`here` holds templates/ and words.yml; `attachments` the photos of residents."""
+        self.attachments = attachments
         self.desk = desk
         self.county = county
         self.words: dict[str, dict[str, str]] = yaml.safe_load((here / "words.yml").read_text(encoding="utf-8"))
@@ -132,7 +134,7 @@ def form_token(request: Request) -> str:
 async def form_of(request: Request) -> dict[str, str]:
     """The fields of a posted form of ours, trimmed. Raises Forbidden when its token is wrong."""
     form = {k: v.strip() for k, v in (await request.form()).items() if isinstance(v, str)}
-    if not secrets.compare_digest(form.pop("token", ""), form_token(request)):
+    if not secrets.compare_digest(form.pop("token", "").encode(), form_token(request).encode()):
         raise Forbidden
     return form
 

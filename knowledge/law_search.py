@@ -26,7 +26,7 @@ MEANING_WEIGHT, TERM_WEIGHT, LAW_WEIGHT, ASKED_WEIGHT, NAMED_WEIGHT = 0.4, 0.15,
 MOST_MENTIONS = 2
 # How sure it is that the best three hold an answer: fitted to lay questions (right) and to talk that is none (wrong).
 SURE_NEAR, SURE_COVERED, SURE_AHEAD, SURE_BASE = 11.4, 3.4, 0.85, -6.17
-SURE_COVERED_ONLY, SURE_BASE_ONLY = 6.0, -2.5  # where there are no vectors yet
+SURE_COVERED_ONLY, SURE_BASE_ONLY = 7.1, -3.6  # where there are no vectors yet: words alone are less sure
 LOOK_AGAIN = 30.0  # seconds between two looks for what another process has learnt
 
 PlainWords = Mapping[tuple[str, int], str]
