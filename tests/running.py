@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -67,7 +68,9 @@ class Installation:
         }
 
     def prepare(self) -> None:
-        """Store, staff and index; the model is the one in models/."""
+        """Store, staff and index; the model is the one in models/, the index starts from that of `make test`."""
+        if (ROOT / "var" / "index").is_dir():
+            shutil.copytree(ROOT / "var" / "index", self.var / "index", dirs_exist_ok=True)
         subprocess.run([sys.executable, "minhu.py", "prepare"], cwd=ROOT, env=self.environment(), check=True)
 
     def start(self, *names: str) -> None:

@@ -30,3 +30,24 @@ def test_an_english_question_gets_an_english_answer(resident: Resident) -> None:
 def test_what_nobody_knows_is_not_invented(resident: Resident) -> None:
     told = resident.say("请问火星移民局的办公电话和收费标准是多少")
     assert not told.sources
+
+
+def test_a_long_guide_is_told_in_short_and_its_parts_are_a_press_away(resident: Resident) -> None:
+    told = resident.say("身份证过期了怎么换")
+    assert {"带什么", "在哪办", "多久", "多少钱"} <= set(told.buttons) and "户口簿" not in told.text
+    assert "户口簿" in resident.press("带什么").text
+
+
+def test_a_bare_follow_up_stays_with_the_guide(resident: Resident) -> None:
+    resident.say("身份证过期了怎么换")
+    assert "六十日" in resident.say("多久").text
+
+
+def test_a_named_article_is_quoted_as_it_is_in_force(resident: Resident) -> None:
+    told = resident.say("民法典第1077条是什么")
+    assert ("民法典", 1077) in {(s["law"], s["article"]) for s in told.sources} and "三十日" in told.text
+
+
+def test_a_repealed_law_is_told_to_be_repealed(resident: Resident) -> None:
+    told = resident.say("噪声污染防治法第六十一条怎么说")
+    assert "废止" in told.text and all(s["in_force"] for s in told.sources if s["type"] == "statute")
