@@ -102,7 +102,7 @@ class Reader:
         county = County.load(city)
         heads = Heads(
             intent=_fit(*_intents(nlu)),
-            category=_fit(*_categories(county)),
+            category=_fit(*_categories(county), C=30.0, weight=None),
             topic=_fit(*_topics()),
             domain_of={c.code: c.domain for c in county.categories},
         )
@@ -274,8 +274,8 @@ def _best(model: LogisticRegression, vector: np.ndarray) -> tuple[str, float]:
     return str(model.classes_[at]), float(chances[at])
 
 
-def _fit(texts: Sequence[str], labels: Sequence[str]) -> LogisticRegression:
-    return LogisticRegression(C=20.0, max_iter=400, class_weight="balanced", tol=1e-3).fit(encode(texts), labels)
+def _fit(texts: Sequence[str], labels: Sequence[str], C: float = 20.0, weight: str | None = "balanced") -> Any:
+    return LogisticRegression(C=C, max_iter=400, class_weight=weight, tol=1e-3).fit(encode(texts), labels)
 
 
 def _intents(nlu: Path) -> tuple[list[str], list[str]]:
