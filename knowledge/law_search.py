@@ -22,10 +22,10 @@ from knowledge.words import LayTerms, search_words
 FORMAT = 2
 PASSAGE_LENGTH = 320
 K1, B = 1.2, 0.5
-MEANING_WEIGHT, TERM_WEIGHT, LAW_WEIGHT, ASKED_WEIGHT, NAMED_WEIGHT = 0.4, 0.15, 0.08, 0.25, 0.5
+MEANING_WEIGHT, TERM_WEIGHT, LAW_WEIGHT, ASKED_WEIGHT, NAMED_WEIGHT = 0.4, 0.55, 0.15, 0.25, 0.5
 MOST_MENTIONS = 2
 # How sure it is that the best three hold an answer: fitted to lay questions (right) and to talk that is none (wrong).
-SURE_NEAR, SURE_COVERED, SURE_AHEAD, SURE_BASE = 11.4, 3.4, 0.85, -6.17
+SURE_NEAR, SURE_COVERED, SURE_AHEAD, SURE_BASE = 10.4, 3.2, 1.0, -5.6
 SURE_COVERED_ONLY, SURE_BASE_ONLY = 7.1, -3.6  # where there are no vectors yet: words alone are less sure
 LOOK_AGAIN = 30.0  # seconds between two looks for what another process has learnt
 

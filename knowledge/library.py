@@ -23,7 +23,7 @@ from knowledge.words import LayTerms, load_plain_words
 # A guide's fit from which it is told, from which no other reading is near, from which it is a source.
 GUIDE_SURE, GUIDE_CLEAR, GUIDE_LIKELY, CLOSE = 0.93, 0.98, 0.91, 0.012
 # How sure LawSearch is from which an article is told, is shown as related, is law for an adviser's case, is a source.
-LAW_SURE, LAW_PERHAPS, LAW_FOR_ADVICE, LAW_LEAST = 0.6, 0.45, 0.2, 0.1
+LAW_SURE, LAW_PERHAPS, LAW_FOR_ADVICE, LAW_LEAST = 0.6, 0.5, 0.25, 0.1
 MOST_CHOICES = 3
 ARTICLES_TOLD = LAWS_SHOWN = 3
 LAWS_COMPARED = 10
@@ -138,9 +138,17 @@ class Library:
         return self._word(part, language)
 
     def law(self, question: str, top: int = 3, topic: str | None = None) -> list[Source]:
-        """The articles in force that a question is about, best first; none for talk that is about no law."""
+        """The articles in force that a question is about, best first; none for talk that is about no law.
+
+        Where the search is not sure and a guide is, half of them are articles that the guide stands on.
+        """
         sure, found = self._find_law(question, top)
-        return found if sure >= LAW_FOR_ADVICE else []
+        found = found if sure >= LAW_FOR_ADVICE else []
+        guides = self.guides.find(question, 1) if sure < LAW_SURE else []
+        if guides and guides[0].score >= GUIDE_SURE:
+            grounds = self._grounds(guides[0].guide, guides[0].sure)
+            found = [*grounds[: max(top // 2, 1)], *found, *grounds]
+        return distinct(found)[:top]
 
     def _find_law(self, question: str, top: int) -> tuple[float, list[Source]]:
         """How sure it is that the first articles answer a question, and the articles, each with its share of that."""
@@ -279,16 +287,20 @@ class Library:
         return sure >= LAW_SURE and not any((source.law, source.article) in grounds for source in laws)
 
     def about(self, guide: Guide, language: str, score: float = 1.0) -> Answer:
-        """Everything a guide says, with the guide and the articles it stands on as sources."""
-        grounds = [self.article(g.law, g.article) for g in guide.grounds]
-        statutes = [self._from_article(a, score) for a in grounds if a and a.in_force]
+        """Everything a guide says, with the guide (fitting by `score`) and the articles it stands on as sources."""
+        found = Found(guide, score)
         return Answer(
             declined=False,
             short=self._fill(guide.text("short", language), language),
             steps=self._steps(guide, language),
-            sources=(self._service(Found(guide, score)), *statutes),
+            sources=(self._service(found), *self._grounds(guide, found.sure)),
             about=guide.code,
         )
+
+    def _grounds(self, guide: Guide, score: float) -> list[Source]:
+        """The articles a guide stands on that are law today."""
+        articles = [self.article(ground.law, ground.article) for ground in guide.grounds]
+        return [self._from_article(article, score) for article in articles if article and article.in_force]
 
     def _steps(self, guide: Guide, language: str) -> tuple[str, ...]:
         if guide.lines("steps", language):
@@ -339,7 +351,10 @@ class Library:
 
 def distinct(sources: Iterable[Source]) -> list[Source]:
     """Each article and each guide once, where it stands first."""
-    return list({(source.law, source.article, source.title): source for source in reversed([*sources])}.values())[::-1]
+    first: dict[tuple[str | None, int | None, str], Source] = {}
+    for source in sources:
+        first.setdefault((source.law, source.article, source.title), source)
+    return list(first.values())
 
 
 def read_yaml(name: str) -> Any:

@@ -95,7 +95,7 @@ def test_a_case_goes_through_six_steps_and_the_resident_hears_of_each(
     move(unit, "answer", "路灯已于今天上午更换灯泡，现已正常亮灯。")
     shot(unit, "console-unit")
     operator.goto(f"{running.console}/cases/{number}")
-    move(operator, "close", "已现场核查，路灯已亮。")
+    move(operator, "close")
     expect(phone.locator("#log .message.notice")).to_have_count(5, timeout=30_000)
     assert "更换灯泡" in phone.locator("#log").inner_text()
     press(phone, "5")

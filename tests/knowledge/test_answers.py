@@ -106,6 +106,16 @@ def test_no_law_is_found_for_talk_about_nothing_legal(library: Library, talk: st
     assert not library.law(talk)
 
 
+@pytest.mark.parametrize(
+    ("question", "law"),
+    [("丈夫打我", "反家庭暴力法"), ("老板拖欠我三个月工资", "劳动合同法"), ("网上被骗了三万块", "反电信网络诈骗法")],
+)
+def test_law_for_an_adviser_starts_with_what_the_guide_stands_on(library: Library, question: str, law: str) -> None:
+    first = library.law(question, 3)[0]
+    grounds = library.guides.find(question, 1)[0].guide.grounds
+    assert first.law == law and (first.law, first.article) in [(g.law, g.article) for g in grounds]
+
+
 def test_scores_of_a_lookup_are_shares_of_one_and_never_rise(library: Library) -> None:
     row: dict[str, Any] = to_row(library.lookup("离婚后孩子跟谁"))
     statutes = [source["score"] for source in row["sources"] if source["type"] == "statute"]
