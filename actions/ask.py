@@ -47,6 +47,9 @@ class ActionAsk(Action):
 
 def tell(said: CollectingDispatcher, turn: Turn, answer: Answer, at: Office) -> None:
     """Short answer, steps, sources; close readings and the rest of a long guide as buttons; nothing found is said."""
+    if answer.declined and answer.short:
+        said.utter_message(response="utter_cannot_tell", why=answer.short)
+        return
     if answer.declined:
         said.utter_message(response="utter_dont_know")
         return
