@@ -34,7 +34,7 @@ class ActionDanger(Action):
         turn, at = Turn.of(tracker), office()
         danger = turn.code("danger") or OTHER
         said.utter_message(response=f"utter_danger_{danger}")
-        draft = replace(Draft().hear(turn), kind="complaint")
+        draft = replace(Draft().hear(turn), kind="complaint", category=None, domain_code=None)
         case = running_emergency(turn, at)
         if case is None:
             case = at.desk.file(replace(draft.matter(turn, turn.conversation_id), emergency=danger))

@@ -91,7 +91,10 @@ class Page:
             self.name(self.county.town, case.town, language),
             self.name(self.county.village, case.village, language),
         ]
-        return " · ".join([p for p in parts if p != "—"] + ([case.place_said] if case.place_said else [])) or "—"
+        known = [part for part in parts if part != "—"]
+        if case.place_said and case.place_said not in known:
+            known.append(case.place_said)
+        return " · ".join(known) or "—"
 
     @staticmethod
     def name(find: Any, code: str | None, language: str) -> str:

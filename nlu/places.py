@@ -23,10 +23,12 @@ LANDMARK = re.compile(
     r"公园|工地|厂|酒店|宾馆|大厦|苑|城|组|号|栋|单元|加油站|银行|派出所|政府|门口|旁边|对面|后面|附近)(?:[东西南北]?(?:门口|旁边|对面|后面|附近|里面|边上))?"
 )
 ENGLISH_PLACE = re.compile(
-    r"(?:near|at|in|on|behind|opposite|outside|beside|next to) (?:the )?([A-Za-z0-9' ]{3,40}?)"
+    r"\b(?:near|at|in|on|behind|opposite|outside|beside|next to) (?:the )?(?!fire\b)([A-Za-z0-9' ]{3,40}?)"
     r"(?= (?:has|have|is|are|was|were|since|for|every|and|because|which|that)\b|[.,;!?]|$)"
 )
 NAMES_A_VILLAGE = re.compile(r"村|社区|居委会|居\b|\b(?:village|community|neighbou?rhood committee)\b", re.IGNORECASE)
+BEFORE_A_PLACE = re.compile(r"^.*[在到]")
+LANDMARK_LEAST = 3
 RISKY = 2
 
 
@@ -185,6 +187,9 @@ def _landmark(text: str) -> str | None:
     """A landmark in the resident's own words."""
     if re.search(r"[\u4e00-\u9fff]", text):
         found = LANDMARK.search(text)
-        return found.group(0) if found and len(found.group(0)) >= 3 else None
+        if found is None or len(found.group(0)) < LANDMARK_LEAST:
+            return None
+        bare = BEFORE_A_PLACE.sub("", found.group(0))
+        return bare if len(bare) >= LANDMARK_LEAST else found.group(0)
     english = ENGLISH_PLACE.search(text)
     return english.group(1).strip() if english else None

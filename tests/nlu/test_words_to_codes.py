@@ -61,6 +61,20 @@ def test_a_negated_place_is_not_taken(gazetteer: Gazetteer, county: County) -> N
     assert "官庄镇" in {county.town(code).name for code in place.negated if len(code) <= 9}
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("在车站对面的小巷子里", "车站对面"),
+        ("去年十月到十二月在一家瓷厂做事", "一家瓷厂"),
+        ("my house is on fire in Dongfu town", "Dongfu town"),
+        ("The lamp near the bus station is broken", "bus station"),
+        ("国瓷街道五里牌社区的路灯坏了", None),
+    ],
+)
+def test_the_words_for_a_place_are_those_of_the_place_alone(text: str, said: str | None, gazetteer: Gazetteer) -> None:
+    assert gazetteer.read(text).said == said
+
+
 @pytest.mark.parametrize("text", ["我要投诉", "人民医院收费太高", "身份证怎么办", "老板不发工资", "I want to complain"])
 def test_words_without_a_place_give_none(text: str, gazetteer: Gazetteer) -> None:
     place = gazetteer.read(text)
