@@ -80,7 +80,8 @@ def cite(source: Source, at: Office, language: str, short: bool = False) -> str:
     """One source in a line: law, article and since when; or guide and date of check."""
     if source.type == "service":
         return at.term("source_service", language, title=source.title, checked=source.checked or "")
-    line = at.term("source_statute", language, law=source.law, article=source.article, since=source.effective or "")
+    law = at.library.law_name(source.law or "", language)
+    line = at.term("source_statute", language, law=law, article=source.article, since=source.effective or "")
     if short:
         return line
     text = source.text if len(source.text) <= QUOTE_LENGTH else source.text[:QUOTE_LENGTH] + "…"

@@ -117,6 +117,10 @@ class Library:
         guide = self.guide(code)
         return guide.text("title", language) if guide else ""
 
+    def law_name(self, law: str, language: str = "zh") -> str:
+        """What a law is called in a language."""
+        return self._names.name(law, language)
+
     def parts(self, code: str) -> tuple[str, ...]:
         """The fields a resident may ask for of a guide, in the order people need them; none for an unknown one."""
         guide = self.guide(code)

@@ -52,6 +52,10 @@ class LawNames:
 
     def __init__(self, laws: Iterable[str], table: Mapping[str, Any]) -> None:
         self._law_of = {law.lower(): law for law in laws}
+        self._english: Mapping[str, str] = table["english"]
+        self._law_of |= {
+            name.lower().replace("’", "'"): law for law, name in self._english.items() if law in self._law_of
+        }
         for law, others in table["short"].items():
             if law in self._law_of.values():
                 self._law_of |= dict.fromkeys(others, law)
@@ -64,6 +68,10 @@ class LawNames:
             rf"|\b(?P<english>{english})\b"
         )
         self._asks = [pattern_of(word) for words in table["asks_force"].values() for word in words]
+
+    def name(self, law: str, language: str) -> str:
+        """What a law is called in a language; its Chinese name where there is no other."""
+        return self._english.get(law, law) if language == "en" else law
 
     def mentions(self, question: str) -> list[Mention]:
         """The laws named, in the order of the question."""

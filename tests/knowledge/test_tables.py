@@ -69,3 +69,13 @@ def test_what_residents_ask_about_is_packed_with_its_vectors(library: Library) -
     rows = library.search.asked_about()
     assert Path(read_yaml.__code__.co_filename).with_name("vectors.npz").exists()
     assert library.search._known[rows].mean() > 0.9
+
+
+def test_every_law_that_a_guide_stands_on_has_an_english_name(library: Library) -> None:
+    laws = {ground.law for guide in library.guides.guides for ground in guide.grounds}
+    assert (
+        sorted(
+            law for law in laws if not library.law_name(law, "en").isascii() and "’" not in library.law_name(law, "en")
+        )
+        == []
+    )
