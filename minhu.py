@@ -73,7 +73,6 @@ def settle_environment() -> None:
     os.environ.setdefault("RASA_TELEMETRY_ENABLED", "false")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("SQLALCHEMY_SILENCE_UBER_WARNING", "1")
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # threads that spin while they wait take the cores of others
     os.environ["MINHU_VAR"] = str(var())
     os.environ["MINHU_CITY"] = str(city())
     os.environ["MINHU_DATABASE_URL"] = database_url()

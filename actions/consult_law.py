@@ -16,6 +16,7 @@ from actions.turn import Turn
 
 LAW_SHOWN = 3
 FACTS_LEAST = 25
+URGENT = "urgent"
 
 
 class ActionConsultLaw(Action):
@@ -53,8 +54,9 @@ def hear_choices(draft: Draft, turn: Turn) -> Draft:
         return draft.skip("adviser") if turn.intent != "unsure" else draft
     if draft.asked == "urgent" and turn.intent in ("affirm", "deny", "unsure"):
         return replace(draft, urgent=turn.intent == "affirm")
-    if draft.asked == "urgent":
-        return replace(draft, urgent=True, words=tuple(dict.fromkeys((*draft.words, turn.text))))
+    if draft.asked == "urgent" and not turn.pressed:
+        urgent = True if URGENT in turn.codes.get("signal", ()) else None
+        return replace(draft, urgent=urgent, words=tuple(dict.fromkeys((*draft.words, turn.text))))
     return draft.skip("facts") if draft.asked == "facts" else draft
 
 
@@ -121,7 +123,7 @@ def utter(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -> N
 
 def file_consultation(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -> list[dict[str, Any]]:
     """Files the consultation with the grid's adviser and says by when an answer is due."""
-    signals = (*draft.signals, "urgent") if draft.urgent else draft.signals
+    signals = (*draft.signals, URGENT) if draft.urgent and URGENT not in draft.signals else draft.signals
     case = at.desk.file(replace(draft, signals=signals).matter(turn, turn.conversation_id))
     said.utter_message(
         response="utter_filed_consultation", number=case.number, due=at.moment(case.due_at, turn.language)

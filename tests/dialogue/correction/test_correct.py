@@ -36,3 +36,12 @@ def test_a_place_is_corrected_in_the_middle(resident: Resident, case_of) -> None
     resident.say("说错了，不是国瓷街道，是阳三石街道")
     resident.press("不留电话")
     assert case_of(resident.press("对，提交").number).town == "430281002"
+
+
+def test_a_place_corrected_while_the_time_is_asked_is_not_taken_for_the_time(resident: Resident, case_of) -> None:
+    resident.tell("这边的路烂得不成样子了", "浦口镇")
+    told = resident.say("不是浦口，是李畋镇麻石村")
+    assert "什么时候" in told.text
+    resident.tell("去年三月", "不留电话")
+    case = case_of(resident.say("对，提交").number)
+    assert case.since_said == "去年三月" and case.village and "浦口" not in (case.place_said or "")

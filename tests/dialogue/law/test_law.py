@@ -34,3 +34,29 @@ def test_an_offer_of_an_adviser_can_be_passed_over(resident: Resident) -> None:
     resident.say(WAGES)
     told = resident.say("身份证过期了怎么换")
     assert any(s["type"] == "service" for s in told.sources) and "要，转给顾问" not in told.buttons
+
+
+def test_facts_told_where_urgency_was_asked_are_kept_and_are_no_urgency(resident: Resident, case_of) -> None:
+    resident.say("房东不退我押金怎么办")
+    resident.press("要，转给顾问")
+    for words in ("我在浦口镇租了一年房子，押金两千，上个月到期了他就是不退", "我在那里住得好好的，东西都没坏"):
+        if "对，提交" not in resident.last.buttons:
+            resident.say(words)
+    while "对，提交" not in resident.last.buttons:
+        resident.press(
+            next(title for title in resident.last.buttons if title in ("不急", "不留电话", "不清楚", "没有要补充的"))
+        )
+    case = case_of(resident.press("对，提交").number)
+    assert "urgent" not in case.signals and len(case.words) >= 2
+
+
+def test_a_hearing_next_week_is_urgent(resident: Resident, case_of) -> None:
+    resident.say("老板拖欠我三个月工资不给，没签合同，有工资条，我已经申请仲裁了该怎么办")
+    resident.press("要，转给顾问")
+    if "急" not in resident.last.buttons:
+        resident.say("瓷厂欠我去年十月到十二月的工资，想要回来")
+    resident.say("下周就要开庭了")
+    for title in ("不清楚", "不留电话"):
+        if title in resident.last.buttons:
+            resident.press(title)
+    assert "urgent" in case_of(resident.press("对，提交").number).signals
