@@ -37,3 +37,8 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
         call.excinfo = pytest.ExceptionInfo.from_exc_info(
             (AssertionError, AssertionError(f"skipped, though nothing may be: {call.excinfo.value}"), call.excinfo.tb)
         )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Browser tests come last: Playwright's own event loop stays in the main thread until the session ends."""
+    items.sort(key=lambda item: "/browser/" in item.nodeid)

@@ -47,7 +47,7 @@ class ReadingExtractor(EntityExtractorMixin, GraphComponent):
     @staticmethod
     def get_default_config() -> dict[str, Any]:
         """`city` and `model` are paths from the project folder; `sure`: confidence a category needs to be taken."""
-        return {"city": "city", "model": "models/triage.joblib", "sure": 0.25}
+        return {"city": "city", "model": "models/triage.joblib", "sure": 0.2}
 
     @classmethod
     def create(
