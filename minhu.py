@@ -182,11 +182,9 @@ def run(_: argparse.Namespace) -> int:
     from honcho.manager import Manager
 
     manager = Manager()
-    for name in ("bot", "console", "relay"):
-        manager.add_process(
-            name, f"exec {sys.executable} {ROOT / 'minhu.py'} {name}", env=dict(os.environ), cwd=str(ROOT)
-        )
-    manager.add_process("address", f"exec {sys.executable} {ROOT / 'minhu.py'} address", quiet=True)
+    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    for name in ("bot", "console", "relay", "address"):
+        manager.add_process(name, f"exec {sys.executable} {ROOT / 'minhu.py'} {name}", env=environment, cwd=str(ROOT))
     manager.loop()
     return 0 if manager.returncode in (130, 143, -2, -15) else int(manager.returncode or 0)
 
@@ -215,7 +213,8 @@ def bot(_: argparse.Namespace) -> int:
     from nlu.engine import load_bot
 
     logging.basicConfig(level=logging.INFO, format="%(name)s %(message)s")
-    logging.getLogger("rasa").setLevel(logging.WARNING)
+    for talkative in ("rasa", "rasa_sdk", "sanic"):
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     configure_structlog(logging.WARNING)
     channels = create_http_input_channels(None, "credentials.yml")
     app = configure_app(channels, enable_api=False, route="/", port=bot_port())

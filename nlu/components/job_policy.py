@@ -20,7 +20,7 @@ ASIDE = frozenset(
 )  # fmt: skip
 #: asides that a short or strange answer is easily taken for: they need to be clear
 NEEDS_CLEAR = {
-    "ask": 0.55, "follow_case": 0.6, "urge": 0.75, "withdraw": 0.75, "offtopic": 0.75, "greet": 0.5, "thanks": 0.6,
+    "ask": 0.38, "follow_case": 0.6, "urge": 0.75, "withdraw": 0.75, "offtopic": 0.75, "greet": 0.5, "thanks": 0.6,
     "goodbye": 0.6, "explain": 0.6, "continue_job": 0.5, "cancel": 0.5, "repeat": 0.5, "why_ask": 0.5, "human": 0.5,
     "switch_language": 0.5,
 }  # fmt: skip
