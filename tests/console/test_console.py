@@ -259,7 +259,8 @@ def test_the_console_speaks_english(staff: Callable[..., Staff], file: Callable[
     operator = staff("operator")
     operator.post("/language", language="en")
     text = operator.get(f"/cases/{file().number}").text
-    assert "In" in text and "Register" in text and "立案" not in text
+    at = text.find("立案")
+    assert "Register" in text and at < 0, text[max(0, at - 80) : at + 20]
 
 
 @pytest.mark.parametrize("page", ["/sign-in", "/", "/static/console.css"])
