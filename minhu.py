@@ -178,13 +178,14 @@ def run(_: argparse.Namespace) -> int:
     """Prepares and starts every process; Ctrl-C ends them all."""
     for name, number in (("residents' chat", bot_port()), ("staff console", console_port())):
         refuse_taken(name, number)
-    prepare()
+    prepared = subprocess.run([sys.executable, str(ROOT / "minhu.py"), "prepare"], check=False)
+    if prepared.returncode:
+        return prepared.returncode
     from honcho.manager import Manager
 
     manager = Manager()
-    environment = {**os.environ, "PYTHONWARNINGS": "ignore"}
     for name in ("bot", "console", "relay", "address"):
-        manager.add_process(name, f"exec {sys.executable} {ROOT / 'minhu.py'} {name}", env=environment, cwd=str(ROOT))
+        manager.add_process(name, f"exec {sys.executable} -W ignore {ROOT / 'minhu.py'} {name}", cwd=str(ROOT))
     manager.loop()
     return 0 if manager.returncode in (130, 143, -2, -15) else int(manager.returncode or 0)
 
@@ -204,7 +205,11 @@ def bot(_: argparse.Namespace) -> int:
     """Serves residents: Rasa with our turns and channels, in one process."""
     import asyncio
     import logging
+    import warnings
 
+    import sanic  # noqa: F401 - it switches on the deprecation warnings of all that is imported after it
+
+    warnings.simplefilter("ignore")
     from rasa.core.run import configure_app, create_http_input_channels
     from rasa.utils.log_utils import configure_structlog
 
@@ -252,8 +257,8 @@ def relay(_: argparse.Namespace) -> int:
     return 0
 
 
-def learn(_: argparse.Namespace) -> int:
-    """Learns the articles by meaning, at low priority; searches are by words until then, and better as it goes on."""
+def index(_: argparse.Namespace) -> int:
+    """Learns the statutes by meaning, at low priority; searches are by words until then, and better as it goes on."""
     from knowledge.library import Library
 
     os.nice(19)
@@ -290,7 +295,7 @@ def address(_: argparse.Namespace) -> int:
         "",
     ):
         say(line)
-    subprocess.run([sys.executable, str(ROOT / "minhu.py"), "learn"], check=False)
+    subprocess.run([sys.executable, str(ROOT / "minhu.py"), "index"], check=False)
     while True:
         time.sleep(3600)
 
@@ -351,12 +356,44 @@ def triage(given: argparse.Namespace) -> int:
     from nlu.triage import Reader, to_row
 
     prepare_models()
-    reader, county = Reader.load(city(), TRIAGE), County.load(city())
+    reader, county = Reader.load(city(), TRIAGE, learnt_file()), County.load(city())
 
     def work(row: dict[str, Any]) -> dict[str, Any]:
         return {"id": row["id"], **to_row(reader.read(row["text"], row.get("title")), county)}
 
     return batch(lines_of(given.file), work, sys.stdout)
+
+
+def learnt_file() -> Path:
+    """Where `minhu learn` keeps what it learnt; nlu/components/reading.py reads it too."""
+    return var() / "learnt.joblib"
+
+
+def learn(given: argparse.Namespace) -> int:
+    """Learns classes from the county's old work orders (CSV or JSON lines); keeps it only if it reads better."""
+    from cases.county import County
+    from nlu import history
+    from nlu.triage import Reader
+
+    prepare_models()
+    if given.undo:
+        say("undone" if history.undo(learnt_file()) else "nothing was learnt, so there is nothing to undo")
+        return 0
+    if not given.file:
+        raise Stop("Which file? minhu learn HISTORY.csv")
+    try:
+        orders, unknown = history.read_history(Path(given.file), County.load(city()))
+        report = history.learn(orders, unknown, Reader.load(city(), TRIAGE, learnt_file()), learnt_file())
+    except history.HistoryError as wrong:
+        raise Stop(str(wrong)) from wrong
+    for label, number in report.unknown.items():
+        say(f"left out: {number} of class {label!r}, which city/ doesn't know")
+    say(f"{report.orders} work orders, {report.held} of them held back to try it on")
+    say(f"{'':<12}{'before':>8}{'after':>8}")
+    for name in ("accuracy", "macro_f1"):
+        say(f"{name:<12}{getattr(report.before, name):>8.3f}{getattr(report.after, name):>8.3f}")
+    say("kept; `minhu learn --undo` goes back" if report.kept else "not better, so nothing was changed")
+    return 0
 
 
 def lookup(given: argparse.Namespace) -> int:
@@ -423,10 +460,14 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True)
     plain: dict[str, Callable[[argparse.Namespace], int]] = {
         "run": run, "prepare": prepare_command, "train": train_command, "check": check,
-        "bot": bot, "console": console, "relay": relay, "address": address, "learn": learn,
+        "bot": bot, "console": console, "relay": relay, "address": address, "index": index,
     }  # fmt: skip
     for name, command in plain.items():
         commands.add_parser(name, help=command.__doc__).set_defaults(run=command)
+    sub = commands.add_parser("learn", help=learn.__doc__)
+    sub.add_argument("file", nargs="?", help="old work orders: CSV with a header, or JSON lines")
+    sub.add_argument("--undo", action="store_true", help="go back to what was learnt before")
+    sub.set_defaults(run=learn)
     for name, command in {"triage": triage, "lookup": lookup, "replay": replay}.items():
         sub = commands.add_parser(name, help=command.__doc__)
         sub.add_argument("file", nargs="?", help="JSON lines; - or nothing: standard input")

@@ -28,7 +28,11 @@ STORY_LEAST = 5
 
 @dataclass(frozen=True)
 class Draft:
-    """The slots of a report or a consultation; `skipped` holds the questions that need no answer any more."""
+    """The slots of a report or a consultation; `skipped` holds the questions that need no answer any more.
+
+    `parts`: the matters of a message that tells several, each {text, category, domain, place…}; empty for a single one.
+    `alike`: number of an open case of somebody else that seems to be the same matter.
+    """
 
     kind: str | None = None
     words: tuple[str, ...] = ()
@@ -47,6 +51,8 @@ class Draft:
     urgent: bool | None = None
     legal_topic: str | None = None
     citations: tuple[str, ...] = ()
+    parts: tuple[dict[str, Any], ...] = ()
+    alike: str | None = None
     skipped: tuple[str, ...] = ()
     asked: str | None = None
     tries: float = 0.0
@@ -55,7 +61,7 @@ class Draft:
     def of(cls, turn: Turn) -> Draft:
         """The draft as the slots hold it."""
         held: dict[str, Any] = {f.name: turn.slots.get(f.name) for f in fields(cls)}
-        lists = ("words", "signals", "place_choices", "citations", "skipped")
+        lists = ("words", "signals", "place_choices", "citations", "parts", "skipped")
         held |= {name: tuple(held[name] or ()) for name in lists}
         return cls(**{name: value for name, value in held.items() if value is not None})
 
@@ -102,6 +108,19 @@ class Draft:
         """The fields of the place that are known."""
         return {name: value for name in PLACE if (value := getattr(self, name))}
 
+    def apart(self) -> list[Draft]:
+        """One draft for each of the matters: its own words, category and place; what is said of all belongs to each."""
+        if len(self.parts) < 2:
+            return [replace(self, parts=())]
+        whole = next((w for w in self.words if all(part["text"] in w for part in self.parts)), "")
+        later = tuple(w for w in self.words if w != whole)
+        drafts = []
+        for part in self.parts:
+            own = {name: part.get(name) for name in PLACE} if part.get("town") else {}
+            own |= {"category": part.get("category"), "domain_code": part.get("domain")}
+            drafts.append(replace(self, parts=(), words=(part["text"], *later), **own))
+        return drafts
+
     def matter(self, turn: Turn, conversation_id: str) -> Matter:
         """The matter to file; its filing key is the message that confirmed it."""
         return Matter(
@@ -137,6 +156,8 @@ class Draft:
             return self
         bare = opening and len(turn.text.strip()) < STORY_LEAST and not turn.code("category")
         draft = self if bare else replace(self, words=(*self.words, turn.text))
+        if opening:
+            draft = replace(draft, parts=tuple(turn.codes.get("matter", ())))
         if told and (draft.category is None or self.asked == "what" or "what" in turn.codes.get("field", ())):
             draft = replace(
                 draft,

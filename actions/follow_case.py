@@ -89,7 +89,7 @@ class ActionFollowCase(_AboutOneCase):
             return locate(said, turn, at, case)
         listed = [case] if turn.code("case_number") else sorted(own, key=lambda c: c.created_at, reverse=True)[:SHOWN]
         for one in listed:
-            said.utter_message(response="utter_case_state", **state(one, at, turn.language))
+            said.utter_message(response="utter_case_state", **state(one, at, turn))
         return []
 
 
@@ -103,7 +103,7 @@ class ActionUrge(_AboutOneCase):
     def act(self, said: CollectingDispatcher, turn: Turn, at: Office, case: Case, own: list[Case]) -> Events:
         """See parent class."""
         at.desk.urge(case.id, turn.conversation_id, turn.ref, turn.text)
-        said.utter_message(response="utter_urged", **state(case, at, turn.language))
+        said.utter_message(response="utter_urged", **state(case, at, turn))
         return []
 
 
@@ -175,8 +175,11 @@ def rate(said: CollectingDispatcher, turn: Turn, at: Office, case: Case) -> Even
     return [SlotSet("job", "follow_case" if asked else None), SlotSet("asked", asked)]
 
 
-def state(case: Case, at: Office, language: str) -> dict[str, str]:
-    """The blanks of a case's state."""
+def state(case: Case, at: Office, turn: Turn) -> dict[str, str]:
+    """The blanks of a case's state; who only joined it sees its category, not the words of whoever filed it."""
+    language = turn.language
+    own = case.conversation_id == turn.conversation_id
+    what = case.words[0] if own and case.words else report_problem.category_name(case.category, at, language)
     due = at.moment(case.due_at, language) if case.due_at else at.term("no_limit", language)
     return {
         "number": case.number,
@@ -184,7 +187,7 @@ def state(case: Case, at: Office, language: str) -> dict[str, str]:
         "step": str(case.step),
         "unit": unit_name(case, at, language),
         "due": due,
-        "words": (case.words[0] if case.words else "")[:40],
+        "words": what[:40],
     }
 
 

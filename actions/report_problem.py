@@ -8,12 +8,15 @@ from typing import Any
 from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
+from actions.alike import alike, described
 from actions.draft import STORY_LEAST, Draft, place_name
 from actions.office import Office, office
 from actions.turn import Turn
+from cases.desk import Refused
 
 FAILURES = 2
 SHOWN = 160
+PART = 50
 ENDED: dict[str, Any] = {"job": None}
 
 
@@ -29,12 +32,26 @@ class ActionReportProblem(Action):
         turn, at = Turn.of(tracker), office()
         draft = Draft.of(turn) if turn.slots.get("job") == "report_problem" else fresh(turn)
         if draft.asked == "confirm" and turn.intent == "affirm":
-            return file_matter(said, turn, draft, at)
+            return file_matters(said, turn, draft, at)
+        if draft.asked == "join" and turn.intent == "affirm":
+            return join(said, turn, draft, at)
         new = turn.slots.get("job") != "report_problem"
-        draft = choose_field(draft.hear(turn), turn)
+        draft = choose_field(hear_choices(draft.hear(turn), turn), turn)
+        draft = replace(draft, alike=alike(draft, turn.conversation_id, at))
         if new and draft.words:
             said.utter_message(response="utter_noted")
         return ask(said, turn, draft, next_question(draft), at)
+
+
+def hear_choices(draft: Draft, turn: Turn) -> Draft:
+    """Yes and no to the questions that only this job asks; whoever speaks of something else has passed them over."""
+    if draft.asked == "split":
+        together = turn.intent == "deny" or (turn.intent != "affirm" and draft.tries > 0)
+        settled = together or turn.intent == "affirm"
+        return replace(draft, parts=() if together else draft.parts).skip(*(["split"] if settled else []))
+    if draft.asked == "join" and (turn.intent in ("deny", "unsure") or draft.tries > 0):
+        return draft.skip("join")
+    return draft
 
 
 def fresh(turn: Turn) -> Draft:
@@ -63,10 +80,14 @@ def next_question(draft: Draft) -> str:
     """Code of the question that is still open, in the order a good operator asks; "confirm" when all is known."""
     if not draft.words:
         return "what"
+    if len(draft.parts) > 1 and "split" not in draft.skipped:
+        return "split"
     if draft.place_choices:
         return "place_choice"
     if not draft.placed and draft.kind != "praise":
         return "town" if draft.place_said else "where"
+    if draft.alike and "join" not in draft.skipped:
+        return "join"
     if draft.kind in (None, "complaint") and not draft.since_said and "since" not in draft.skipped:
         return "since"
     if not draft.contact and draft.contact_withheld is None:
@@ -91,6 +112,11 @@ def utter(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -> N
     """Says the question that waits."""
     if draft.asked == "confirm":
         said.utter_message(response="utter_read_back", **read_back(draft, at, turn.language))
+    elif draft.asked == "split":
+        listed = "\n".join(f"{n}. {shortened(part['text'], at, turn.language, PART)}" for n, part in numbered(draft))
+        said.utter_message(response="utter_ask_split", number=len(draft.parts), parts=listed)
+    elif draft.asked == "join" and draft.alike:
+        said.utter_message(response="utter_ask_join", **described(at.desk.case(draft.alike), at, turn.language))
     elif draft.asked == "place_choice":
         said.utter_message(response="utter_ask_place_choice", buttons=place_buttons(draft, at, turn.language))
     elif draft.tries:
@@ -102,11 +128,15 @@ def utter(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -> N
 def read_back(draft: Draft, at: Office, language: str) -> dict[str, str]:
     """The blanks of the read-back: own words for own words, names for codes."""
     unknown = at.term("not_given", language)
-    category = at.county.category(draft.category).name[language] if draft.category else unknown
     contact = draft.contact or at.term("contact_withheld", language)
+    words, category = " / ".join(draft.words), category_name(draft.category, at, language)
+    if len(draft.parts) > 1:
+        apart = draft.apart()
+        words = "".join(f"\n{n}. {shortened(part['text'], at, language, PART)}" for n, part in numbered(draft))
+        category = " · ".join(f"{n}. {category_name(one.category, at, language)}" for n, one in enumerate(apart, 1))
     return {
         "kind": at.term(f"kind_{draft.kind or 'complaint'}", language),
-        "words": shortened(" / ".join(draft.words), at, language),
+        "words": shortened(words, at, language),
         "category": category,
         "place": place_name(draft, at.county, language) or unknown,
         "since": draft.since_said or unknown,
@@ -114,9 +144,19 @@ def read_back(draft: Draft, at: Office, language: str) -> dict[str, str]:
     }
 
 
-def shortened(words: str, at: Office, language: str) -> str:
+def category_name(code: str | None, at: Office, language: str) -> str:
+    """What a category is called."""
+    return at.county.category(code).name[language] if code else at.term("not_given", language)
+
+
+def numbered(draft: Draft) -> enumerate[dict[str, Any]]:
+    """The parts, counted from one."""
+    return enumerate(draft.parts, 1)
+
+
+def shortened(words: str, at: Office, language: str, most: int = SHOWN) -> str:
     """Enough of long words to recognise them; all of them are stored."""
-    return words if len(words) <= SHOWN else at.term("shortened", language, words=words[:SHOWN])
+    return words if len(words) <= most else at.term("shortened", language, words=words[:most])
 
 
 def place_buttons(draft: Draft, at: Office, language: str) -> list[dict[str, str]]:
@@ -131,8 +171,28 @@ def place_buttons(draft: Draft, at: Office, language: str) -> list[dict[str, str
     return buttons
 
 
-def file_matter(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -> list[dict[str, Any]]:
-    """Files it and tells the number, which exists because the case does."""
-    case = at.desk.file(draft.matter(turn, turn.conversation_id))
-    said.utter_message(response=f"utter_filed_{draft.kind or 'complaint'}", number=case.number)
+def file_matters(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -> list[dict[str, Any]]:
+    """Files each matter and tells the numbers, which exist because the cases do."""
+    cases = []
+    for n, one in enumerate(draft.apart()):
+        matter = one.matter(turn, turn.conversation_id)
+        cases.append(at.desk.file(replace(matter, filing_key=f"{turn.ref}#{n}") if n else matter))
+    if len(cases) > 1:
+        listed = [
+            at.term("one_of_several", turn.language, number=c.number, what=category_name(c.category, at, turn.language))
+            for c in cases
+        ]
+        said.utter_message(response="utter_filed_several", cases="\n".join(listed))
+    else:
+        said.utter_message(response=f"utter_filed_{draft.kind or 'complaint'}", number=cases[0].number)
+    return Draft().events(job=None, case_number=cases[0].number)
+
+
+def join(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -> list[dict[str, Any]]:
+    """Makes the resident a follower of the case that is the same matter; their words go with it."""
+    try:
+        case = at.desk.join(at.desk.case(draft.alike or "").id, turn.conversation_id, turn.ref, draft.words)
+    except Refused:  # closed since it was offered
+        return ask(said, turn, draft.skip("join"), next_question(draft.skip("join")), at)
+    said.utter_message(response="utter_joined", number=case.number)
     return Draft().events(job=None, case_number=case.number)

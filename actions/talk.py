@@ -15,6 +15,14 @@ from actions.turn import Turn
 from cases.case import Message
 
 Events = list[dict[str, Any]]
+#: intent -> the job that it would open
+OPENED_BY = {
+    "report_problem": "report_problem", "suggest": "report_problem", "praise": "report_problem",
+    "inform": "report_problem", "ask": "ask", "consult_law": "consult_law", "follow_case": "follow_case", "urge": "follow_case",
+    "add_to_case": "follow_case", "withdraw": "follow_case",
+}  # fmt: skip
+USUAL = ("report_problem", "ask", "consult_law")
+WORTH_OFFERING = 0.08
 
 
 class ActionCancel(Action):
@@ -128,7 +136,7 @@ class ActionResume(Action):
 
 
 class ActionClarify(Action):
-    """Asks what was meant when the words could be several things; what was said is kept for the answer."""
+    """Offers the two or three likeliest readings of unclear words, and a person; what was said is kept."""
 
     def name(self) -> str:
         """See parent class."""
@@ -136,7 +144,16 @@ class ActionClarify(Action):
 
     async def run(self, said: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
         """See parent class."""
-        said.utter_message(response="utter_clarify")
-        turn = Turn.of(tracker)
+        turn, at = Turn.of(tracker), office()
+        offered = [*likely(turn), "human"]
+        buttons = [{"title": at.term(f"reading_{r}", turn.language), "payload": f"/{r}"} for r in offered]
+        said.utter_message(response="utter_clarify", buttons=buttons)
         told = turn.intent not in ("affirm", "deny") and not turn.pressed
         return [SlotSet("words", [turn.text] if told else None)]
+
+
+def likely(turn: Turn) -> list[str]:
+    """Jobs that the words may open, the likeliest first: at least two, so that there is a choice, at most three."""
+    ranked = [intent for intent, chance in turn.ranking if intent in OPENED_BY and chance >= WORTH_OFFERING]
+    offered = list(dict.fromkeys(OPENED_BY[intent] for intent in ranked))
+    return list(dict.fromkeys((*offered, *USUAL)))[: max(2, min(len(offered), 3))] if offered else list(USUAL)

@@ -12,7 +12,7 @@ from rasa_sdk import Tracker
 @dataclass(frozen=True)
 class Turn:
     """`ref` is the id of the inbound message; `codes` maps an entity name to its values in order of reading; `held`:
-    whether a person has the conversation, or is awaited."""
+    whether a person has the conversation, or is awaited; `ranking`: the likeliest intents, (name, probability)."""
 
     conversation_id: str
     ref: str
@@ -23,6 +23,7 @@ class Turn:
     codes: Mapping[str, tuple[Any, ...]]
     slots: Mapping[str, Any]
     held: bool = False
+    ranking: tuple[tuple[str, float], ...] = ()
 
     @classmethod
     def of(cls, tracker: Tracker) -> Turn:
@@ -43,6 +44,7 @@ class Turn:
             codes=codes,
             slots=tracker.slots,
             held=str(known.get("holder") or "bot") != "bot",
+            ranking=tuple((r["name"], r["confidence"]) for r in message.get("intent_ranking") or ()),
         )
 
     def code(self, name: str) -> Any:

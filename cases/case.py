@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+NUMBERS = re.compile(
+    r"(?<![A-Za-z\d-])(?:\d{17}[\dXx]|1[3-9]\d[- ]?\d{4}[- ]?\d{4}|0\d{2,3}-?\d{7,8})(?!\d)"
+    r"|[一幺][三四五六七八九][零〇洞一幺二两三四五六七八九]{9}"
+)
 
 
 @dataclass(frozen=True)
@@ -166,3 +172,8 @@ def mask(contact: str | None) -> str | None:
     if not contact:
         return None
     return contact[:3] + "*" * max(len(contact) - 7, 1) + contact[-4:] if len(contact) > 7 else "*" * len(contact)
+
+
+def mask_words(text: str) -> str:
+    """Words as staff see them: phone and identity numbers, in figures or spoken numerals, with their middle hidden."""
+    return NUMBERS.sub(lambda found: mask(found.group()) or "", text)

@@ -19,7 +19,7 @@ from cases.lifecycle import MOVES, OPEN, Move, allowed
 from cases.notices import Notices
 from cases.rows import case_of, conversation_of, event_of, message_of
 from cases.shield import Shield
-from cases.store import Store, cases, conversations, counters, events, messages, outbox, staff
+from cases.store import Store, cases, conversations, counters, events, followers, messages, outbox, staff
 
 __all__ = ["Desk", "NotFound", "Refused", "Stale"]
 
@@ -224,9 +224,33 @@ class Desk:
             return case_of(row)
 
     def cases_of(self, conversation_id: str) -> list[Case]:
-        """Cases filed in one conversation, oldest first."""
-        query = sa.select(cases).where(cases.c.conversation_id == conversation_id).order_by(cases.c.created_at)
-        return self._cases(query)
+        """Cases that the resident of one conversation filed or joined, oldest first."""
+        joined = sa.select(followers.c.case_id).where(followers.c.conversation_id == conversation_id)
+        own = sa.or_(cases.c.conversation_id == conversation_id, cases.c.id.in_(joined))
+        return self._cases(sa.select(cases).where(own).order_by(cases.c.created_at, cases.c.id))
+
+    def alike(self, conversation_id: str, category: str, town: str, village: str | None) -> list[Case]:
+        """Open complaints of others of the same category and place, newest first, 50 at most.
+
+        A case or a question that names no village may be anywhere in its town. Emergencies are nobody else's.
+        """
+        query = sa.select(cases).where(
+            cases.c.status.in_(OPEN),
+            cases.c.kind == "complaint",
+            cases.c.category == category,
+            cases.c.town == town,
+            cases.c.emergency.is_(None),
+            cases.c.conversation_id != conversation_id,
+        )
+        if village:
+            query = query.where(sa.or_(cases.c.village == village, cases.c.village.is_(None)))
+        return self._cases(query.order_by(cases.c.id.desc()).limit(PAGE))
+
+    def followers(self, case_id: int) -> int:
+        """How many residents joined the case."""
+        with self.store.read() as read:
+            query = sa.select(sa.func.count()).select_from(followers).where(followers.c.case_id == case_id)
+            return int(read.execute(query).scalar_one())
 
     def queue(
         self,
@@ -322,26 +346,50 @@ class Desk:
             if write.execute(recent).first() is not None:
                 raise Refused("urged_already")
             signals = [*row["signals"], "urged"] if "urged" not in row["signals"] else row["signals"]
-            return self._by_resident(write, row, "urge", ref, words, signals=signals)
+            return self._by_resident(write, row, "urge", ref, words, actor=conversation_id, signals=signals)
 
     def add_words(self, case_id: int, conversation_id: str, ref: str, words: str, **place: str | None) -> Case:
         """Adds words to the case, verbatim, and a place (town, village, grid, place_said) where it has none yet.
 
-        Raises Refused.
+        The words of a follower become an event, not words of the resident who filed it. Raises Refused.
         """
         with self.store.write() as write:
             row = self._own_case(write, case_id, conversation_id)
             if self._done_before(write, row["id"], "add", ref):
                 return case_of(row)
+            if row["conversation_id"] != conversation_id:
+                return self._by_resident(write, row, "add", ref, words, actor=conversation_id)
             found = {} if row["town"] else {name: place[name] for name in PLACE if place.get(name)}
             return self._by_resident(write, row, "add", ref, words, words=[*row["words"], words], **found)
 
+    def join(self, case_id: int, conversation_id: str, ref: str, words: Sequence[str]) -> Case:
+        """Makes the resident a follower of somebody's open case: every notice comes to them too.
+
+        Their words, verbatim, become an event of the case. Raises Refused, NotFound.
+        """
+        with self.store.write() as write:
+            self._need_conversation(write, conversation_id)
+            row = self._need_case(write, case_id)
+            if row["conversation_id"] == conversation_id or self._follows(write, case_id, conversation_id):
+                return case_of(row)
+            case = self._by_resident(write, row, "join", ref, "\n".join(words), actor=conversation_id)
+            write.execute(
+                followers.insert().values(
+                    case_id=case_id, conversation_id=conversation_id, joined_at=self.clock(), rating=None
+                )
+            )
+            return case
+
     def withdraw(self, case_id: int, conversation_id: str, ref: str, reason: str) -> Case:
-        """Ends a case that the resident no longer wants. Raises Refused."""
+        """Ends a case that the resident no longer wants; who only joined it leaves it. Raises Refused."""
         with self.store.write() as write:
             row = self._own_case(write, case_id, conversation_id)
             if self._done_before(write, row["id"], "withdraw", ref):
                 return case_of(row)
+            if row["conversation_id"] != conversation_id:
+                case = self._by_resident(write, row, "leave", ref, reason, actor=conversation_id)
+                write.execute(followers.delete().where(*self._following(case_id, conversation_id)))
+                return case
             return self._by_resident(write, row, "withdraw", ref, reason, closed_at=self.clock())
 
     def rate(self, case_id: int, conversation_id: str, ref: str, score: int, words: str | None = None) -> Case:
@@ -352,6 +400,8 @@ class Desk:
             row = self._own_case(write, case_id, conversation_id)
             if self._done_before(write, row["id"], "rate", ref):
                 return case_of(row)
+            if row["conversation_id"] != conversation_id:
+                return self._rate_as_follower(write, row, conversation_id, ref, score, words)
             return self._by_resident(write, row, "rate", ref, words, rating=score, rating_words=words)
 
     # --- persons -------------------------------------------------------------------------------------------------
@@ -531,10 +581,32 @@ class Desk:
         return case_of(connection.execute(sa.select(cases).where(cases.c.id == case_id)).mappings().one())
 
     def _own_case(self, write: Connection, case_id: int, conversation_id: str) -> Any:
+        """The case, if the resident filed or joined it. Raises NotFound."""
         row = self._need_case(write, case_id)
-        if row["conversation_id"] != conversation_id:
+        if row["conversation_id"] != conversation_id and not self._follows(write, case_id, conversation_id):
             raise NotFound(str(case_id))
         return row
+
+    @staticmethod
+    def _following(case_id: int, conversation_id: str) -> tuple[Any, Any]:
+        return followers.c.case_id == case_id, followers.c.conversation_id == conversation_id
+
+    def _follows(self, connection: Connection, case_id: int, conversation_id: str) -> bool:
+        query = sa.select(followers.c.id).where(*self._following(case_id, conversation_id))
+        return connection.execute(query).first() is not None
+
+    def _rate_as_follower(
+        self, write: Connection, row: Any, conversation_id: str, ref: str, score: int, words: str | None
+    ) -> Case:
+        """A follower's rating stands beside the one of the resident who filed the case; the status is theirs."""
+        if row["status"] not in ("closed", "rated"):
+            raise Refused("rate_not_now")
+        write.execute(followers.update().where(*self._following(row["id"], conversation_id)).values(rating=score))
+        self._event(
+            write, row["id"], "rate", row["status"], row["status"], conversation_id, "resident", words, self.clock(),
+            {"rating": score}, ref=ref,
+        )  # fmt: skip
+        return self._case_by_id(write, row["id"])
 
     def _next_number(self, write: Connection, now: datetime) -> str:
         day = now.astimezone(self.county.zone).strftime("%Y%m%d")
@@ -613,14 +685,24 @@ class Desk:
         if move.notice:
             self._notify(write, {**row, **change, "status": after}, move.notice, note)
 
-    def _by_resident(self, write: Connection, row: Any, move: str, ref: str, note: str | None, **change: Any) -> Case:
+    def _by_resident(
+        self,
+        write: Connection,
+        row: Any,
+        move: str,
+        ref: str,
+        note: str | None,
+        actor: str | None = None,
+        **change: Any,
+    ) -> Case:
+        """One move of the resident who filed the case, or of the follower `actor`."""
         found = MOVES[move]
         if found not in allowed(row["status"], "resident", row["kind"]):
             raise Refused(f"{move}_not_now")
         after = found.after or row["status"]
         self._update_case(write, row, status=after, **change)
-        actor = row["conversation_id"]
-        self._event(write, row["id"], move, row["status"], after, actor, "resident", note, self.clock(), {}, ref=ref)
+        who = actor or row["conversation_id"]
+        self._event(write, row["id"], move, row["status"], after, who, "resident", note, self.clock(), {}, ref=ref)
         return self._case_by_id(write, row["id"])
 
     def _update_case(self, write: Connection, row: Any, **values: Any) -> None:
@@ -643,15 +725,17 @@ class Desk:
         )  # fmt: skip
 
     def _notify(self, write: Connection, row: Any, code: str, note: str | None) -> None:
-        conversation = self._need_conversation(write, row["conversation_id"])
-        language = conversation["language"]
-        text, buttons = self._notices.render(code, language, self._blanks(row, language, note))
+        """Tells the resident who filed the case and everybody who joined it, each in their own chat and language."""
         version = write.execute(sa.select(cases.c.version).where(cases.c.id == row["id"])).scalar_one()
         ref = f"notice:{row['id']}:{version}:{code}"
-        message = self._append(
-            write, row["conversation_id"], ref, "notice", text, buttons=buttons, delivery="waiting", case_id=row["id"]
-        )
-        self._enqueue(write, message, row["id"])
+        joined = sa.select(followers.c.conversation_id).where(followers.c.case_id == row["id"]).order_by(followers.c.id)
+        for told in (row["conversation_id"], *write.execute(joined).scalars()):
+            language = self._need_conversation(write, told)["language"]
+            text, buttons = self._notices.render(code, language, self._blanks(row, language, note))
+            message = self._append(
+                write, told, ref, "notice", text, buttons=buttons, delivery="waiting", case_id=row["id"]
+            )
+            self._enqueue(write, message, row["id"])
 
     def _blanks(self, row: Any, language: str, note: str | None) -> dict[str, str]:
         unit = self.county.unit(row["unit"]) if row["unit"] else None

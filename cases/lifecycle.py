@@ -57,6 +57,8 @@ TABLE = (
     Move("redo", ("closed", "rated"), "handling", ("operator", "administrator"), "redone", ("note",)),
     Move("withdraw", ("reported", "registered", "dispatched", "handling"), "withdrawn", ("resident",), None),
     Move("urge", ("reported", "registered", "dispatched", "handling", "answered"), None, ("resident",), None),
+    Move("join", ("reported", "registered", "dispatched", "handling", "answered"), None, ("resident",)),
+    Move("leave", ("reported", "registered", "dispatched", "handling", "answered"), None, ("resident",)),
     Move(
         "add", ("reported", "registered", "dispatched", "handling", "answered", "closed", "rated"), None, ("resident",)
     ),

@@ -118,6 +118,18 @@ cases = sa.Table(
     sa.Index("ix_cases_queue", "status", "unit", "due_at"),
     sa.Index("ix_cases_conversation", "conversation_id", "created_at"),
     sa.Index("ix_cases_adviser", "adviser", "status"),
+    sa.Index("ix_cases_place", "town", "category", "status"),
+)
+followers = sa.Table(
+    "followers",
+    metadata,
+    _id(),
+    sa.Column("case_id", sa.BigInteger, sa.ForeignKey("cases.id"), nullable=False),
+    sa.Column("conversation_id", sa.String(200), sa.ForeignKey("conversations.id"), nullable=False),
+    _time("joined_at", nullable=False),
+    sa.Column("rating", sa.Integer),
+    sa.UniqueConstraint("case_id", "conversation_id", name="uq_followers"),
+    sa.Index("ix_followers_conversation", "conversation_id"),
 )
 events = sa.Table(
     "events",

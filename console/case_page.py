@@ -8,11 +8,13 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from cases.desk import NotFound, Refused, Stale
+from cases.doubts import doubts
 from console.page import OVERSEERS, Forbidden, Page, Who, back, form_of, page_of, signed_in
 from console.photo_page import photos_of
 
 router = APIRouter()
 AMENDABLE = ("category", "town", "village", "place_said", "since_said")
+DISPATCHED = 3
 TAKES_UNIT = frozenset({"dispatch", "reassign"})
 
 
@@ -50,6 +52,8 @@ def page_for(
         moves=pages.desk.moves(case, who.role),
         takes_unit=TAKES_UNIT,
         photos=photos_of(pages, case.conversation_id),
+        doubts=doubts(case, pages.county) if full and case.step < DISPATCHED else [],
+        followers=pages.desk.followers(case.id),
         told=told,
         contact=contact,
         now=pages.desk.clock(),

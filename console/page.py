@@ -15,8 +15,10 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cases.attachments import Attachments
+from cases.case import mask_words
 from cases.county import County
 from cases.desk import Desk
+from cases.doubts import summary
 
 OVERSEERS = frozenset({"operator", "leader", "administrator"})
 
@@ -53,6 +55,7 @@ class Page:
         self._templates = Environment(
             loader=FileSystemLoader(here / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
         )
+        self._templates.filters |= {"masked": mask_words, "summary": summary}
 
     def show(self, request: Request, template: str, http: int = 200, **known: Any) -> HTMLResponse:
         """One page as HTML."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -75,9 +75,9 @@ class Library:
 
     def __init__(
         self, statutes: Statutes, search: LawSearch, guides: GuideSearch, blanks: Blanks,
-        wording: Mapping[str, Mapping[str, str]], followups: Followups, today: Callable[[], date],
+        wording: Mapping[str, Mapping[str, str]], followups: Followups, meaning: Meaning, today: Callable[[], date],
     ) -> None:  # fmt: skip
-        self.statutes, self.search, self.guides = statutes, search, guides
+        self.statutes, self.search, self.guides, self._meaning = statutes, search, guides, meaning
         self._blanks, self._wording, self._followups, self._today = blanks, wording, followups, today
         self._laws = LawAnswers(statutes, wording, today)
         self._names = LawNames({*statutes.versions, *self._laws.repeals}, read_yaml("law_names.yml"))
@@ -100,7 +100,12 @@ class Library:
         guides = GuideSearch(list(load_guides(folder)), meaning)
         wording = read_yaml("wording.yml")
         blanks = Blanks(county_blanks, read_yaml("blanks.yml"), wording["blank"])
-        return cls(statutes, search, guides, blanks, wording, Followups(read_yaml("followups.yml")), today)
+        return cls(statutes, search, guides, blanks, wording, Followups(read_yaml("followups.yml")), meaning, today)
+
+    def nearness(self, one: str, others: Sequence[str]) -> list[float]:
+        """How near each of the others is to `one` in meaning: cosines, 1.0 for the same words."""
+        vector = self._meaning.question(one)
+        return [float(vector @ self._meaning.question(other)) for other in others]
 
     # --- single things ---------------------------------------------------------------------------------------------
 

@@ -28,6 +28,8 @@ LOOKUPS = Path(__file__).parent / "lookups"
 BATCH = 64
 MATTER_LEAST = 8
 DANGER_SURE = 0.6
+#: weight of the first reading beside the sentence vector in what a county's orders teach
+FIRST_READING = 0.35
 KINDS = {
     "report_problem": "complaint", "danger": "complaint", "ask": "question", "consult_law": "legal",
     "follow_case": "status", "urge": "status", "add_to_case": "status", "withdraw": "status", "rate": "status",
@@ -40,11 +42,12 @@ TAUGHT = frozenset({"zh", "en"})
 
 @dataclass(frozen=True)
 class MatterPart:
-    """One of the matters in a message; `domain` and `category` are codes."""
+    """One of the matters in a message: its words, verbatim; `domain` and `category` are codes."""
 
     text: str
     domain: str | None
     category: str | None
+    place: Place = Place()
 
 
 @dataclass(frozen=True)
@@ -82,19 +85,66 @@ class Heads:
     domain_of: dict[str, str]
 
 
+@dataclass(frozen=True)
+class Learnt:
+    """What a county's own work orders taught: a model of the classes that occur there, over `features`."""
+
+    domain: LogisticRegression
+
+    def weigh(self, vector: np.ndarray, chances: dict[str, float]) -> dict[str, float]:
+        """Chances of all classes; those that the orders never held keep what they had."""
+        known = [str(code) for code in self.domain.classes_]
+        share = sum(chances.get(code, 0.0) for code in known)
+        own = self.domain.predict_proba(features(vector, chances)[np.newaxis, :])[0]
+        return chances | {code: share * float(chance) for code, chance in zip(known, own, strict=True)}
+
+
+def features(vector: np.ndarray, chances: dict[str, float]) -> np.ndarray:
+    """What a county's model sees: the sentence vector and how the classes looked before, (384 + classes,)."""
+    logs = np.log(np.array([chances[code] for code in sorted(chances)]) + 1e-3)
+    return np.concatenate([vector, FIRST_READING * logs])
+
+
+def joined(text: str, title: str | None) -> str:
+    """A message with its title, if the channel has one, in front."""
+    return "。".join(part for part in (title, text) if part)
+
+
 class Reader:
     """Reads messages of one county's residents. Thread-safe once loaded."""
 
-    def __init__(self, county: County, heads: Heads) -> None:
+    def __init__(self, county: County, heads: Heads, learnt: Path | None = None) -> None:
         """See `load`."""
-        self._county, self._heads = county, heads
+        self._county, self.heads = county, heads
         self._places = Gazetteer(county)
         self._zone = ZoneInfo(county.timezone)
+        self._learnt_file, self._learnt, self._learnt_at = learnt, None, 0
 
     @classmethod
-    def load(cls, city: Path, model: Path) -> Reader:
-        """From a county's folder and what `train` wrote. Raises CountyError, FileNotFoundError."""
-        return cls(County.load(city), joblib.load(model))
+    def load(cls, city: Path, model: Path, learnt: Path | None = None) -> Reader:
+        """From a county's folder and what `train` wrote; `learnt` is where `minhu learn` writes, now or later.
+
+        Raises CountyError, FileNotFoundError.
+        """
+        return cls(County.load(city), joblib.load(model), learnt)
+
+    def with_learnt(self, learnt: Learnt | None) -> Reader:
+        """The same reader with (or without) what a county's orders taught."""
+        other = Reader(self._county, self.heads)
+        other._learnt = learnt
+        return other
+
+    def _known(self) -> Learnt | None:
+        """What was learnt, read anew when the file has changed: it goes live without a restart."""
+        if self._learnt_file is not None:
+            try:
+                at = self._learnt_file.stat().st_mtime_ns
+            except OSError:
+                at = 0
+            if at != self._learnt_at:
+                self._learnt = joblib.load(self._learnt_file) if at else None
+                self._learnt_at = at
+        return self._learnt
 
     @classmethod
     def train(cls, city: Path, nlu: Path, model: Path) -> None:
@@ -117,13 +167,13 @@ class Reader:
         """Reads (text, title) pairs in order, encoding them in batches; memory stays that of one batch."""
         left = iter(messages)
         while batch := list(islice(left, BATCH)):
-            whole = ["。".join(part for part in (title, text) if part) for text, title in batch]
+            whole = [joined(text, title) for text, title in batch]
             vectors = encode(whole)
             for words, vector in zip(whole, vectors, strict=True):
                 yield self._read(words, vector)
 
     def _read(self, words: str, vector: np.ndarray) -> Reading:
-        chances = _chances(self._heads.intent, vector)
+        chances = _chances(self.heads.intent, vector)
         danger = dangers.danger(words)
         spoken = language(words)
         if danger is None and chances.get("danger", 0.0) >= DANGER_SURE and len(words) <= dangers.LONG:
@@ -156,21 +206,24 @@ class Reader:
             rating=contacts.rating(words) if len(words) <= 40 else None,
             fields=tuple(f for f, p in marks.fields.items() if p.search(words)) if marks.change.search(words) else (),
             language=spoken,
-            legal_topic=_best(self._heads.topic, vector)[0],
+            legal_topic=_best(self.heads.topic, vector)[0],
             signals=tuple(code for code, pattern in marks.signals.items() if pattern.search(words)),
             confidence=min(sure, 0.99),
         )
 
     def _category(self, vector: np.ndarray) -> tuple[str, str, float]:
         """The first-level class by the sum of its categories, then the best category inside it."""
-        chances = _chances(self._heads.category, vector)
-        domains: dict[str, float] = {}
-        for code, chance in chances.items():
-            domain = self._heads.domain_of[code]
-            domains[domain] = domains.get(domain, 0.0) + chance
+        chances = _chances(self.heads.category, vector)
+        domains = self.domains(vector, chances)
         domain = max(domains, key=domains.__getitem__)
-        category = max((c for c in chances if self._heads.domain_of[c] == domain), key=chances.__getitem__)
+        category = max((c for c in chances if self.heads.domain_of[c] == domain), key=chances.__getitem__)
         return domain, category, chances[category]
+
+    def domains(self, vector: np.ndarray, chances: dict[str, float] | None = None) -> dict[str, float]:
+        """Chances of the first-level classes, with what the county's own orders taught where there are any."""
+        found = domain_chances(self.heads, chances or _chances(self.heads.category, vector))
+        learnt = self._known()
+        return learnt.weigh(vector, found) if learnt else found
 
     def _matters(self, words: str, domain: str, category: str) -> tuple[MatterPart, ...]:
         """Several matters only where the words set them apart and they fall into different categories."""
@@ -266,6 +319,15 @@ def _topic_rows() -> list[dict[str, Any]]:
 def _chances(model: LogisticRegression, vector: np.ndarray) -> dict[str, float]:
     chances = model.predict_proba(vector[np.newaxis, :])[0]
     return {str(label): float(chance) for label, chance in zip(model.classes_, chances, strict=True)}
+
+
+def domain_chances(heads: Heads, chances: dict[str, float]) -> dict[str, float]:
+    """Chances of the first-level classes: the sums of their categories."""
+    domains: dict[str, float] = {}
+    for code, chance in chances.items():
+        domain = heads.domain_of[code]
+        domains[domain] = domains.get(domain, 0.0) + chance
+    return domains
 
 
 def _best(model: LogisticRegression, vector: np.ndarray) -> tuple[str, float]:

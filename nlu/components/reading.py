@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from rasa.nlu.extractors.extractor import EntityExtractorMixin
 from rasa.shared.nlu.constants import ENTITIES, INTENT, INTENT_RANKING_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
-from nlu.triage import Reader, Reading
+from nlu.triage import MatterPart, Reader, Reading
 
 #: entity name -> attribute of a Reading (dots go into its place)
 SINGLE = {
@@ -76,7 +77,8 @@ class ReadingExtractor(EntityExtractorMixin, GraphComponent):
     def reader(self) -> Reader:
         """The reader, loaded at first use."""
         if self._reader is None:
-            self._reader = Reader.load(Path(self._config["city"]), Path(self._config["model"]))
+            learnt = Path(os.environ.get("MINHU_VAR", "var")) / "learnt.joblib"
+            self._reader = Reader.load(Path(self._config["city"]), Path(self._config["model"]), learnt)
         return self._reader
 
     def _note(self, message: Message, reading: Reading) -> None:
@@ -88,7 +90,7 @@ class ReadingExtractor(EntityExtractorMixin, GraphComponent):
             found.append(("foreign", reading.language))
         elif _tells_language(message.get(TEXT), reading.language):
             found.append(("language", reading.language))
-        found += [("matter", part.text) for part in reading.matters] if len(reading.matters) > 1 else []
+        found += [("matter", _part(part)) for part in reading.matters] if len(reading.matters) > 1 else []
         span = {"start": 0, "end": len(message.get(TEXT)), "extractor": type(self).__name__}
         entities = [{"entity": name, "value": value, **span} for name, value in found if value is not None]
         message.set(ENTITIES, message.get(ENTITIES, []) + entities, add_to_output=True)
@@ -104,6 +106,18 @@ def _value(reading: Reading, path: str) -> Any:
     for part in path.split("."):
         value = getattr(value, part)
     return value
+
+
+def _part(part: MatterPart) -> dict[str, Any]:
+    """One of several matters as codes, with its own words."""
+    place = {name: getattr(part.place, name) for name in ("said", "town", "village", "grid")}
+    return {
+        "text": part.text,
+        "category": part.category,
+        "domain": part.domain,
+        "place_said": place.pop("said"),
+        **place,
+    }
 
 
 def _tells_language(text: str, language: str) -> bool:
