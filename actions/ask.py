@@ -19,6 +19,7 @@ QUOTE_LENGTH = 160
 CITED_SHOWN = 4
 #: a guide of more lines is told in short, with how to go about it; the rest is a press away
 STEPS_SHOWN = 5
+ELDERS_STEPS = 3
 
 
 class ActionAsk(Action):
@@ -58,8 +59,9 @@ def tell(said: CollectingDispatcher, turn: Turn, answer: Answer, at: Office) -> 
         said.utter_message(response="utter_which_one", buttons=buttons)
         return
     parts = at.library.parts(answer.about or "")
-    whole = bool(parts) and len(answer.steps) > STEPS_SHOWN
-    steps = "\n".join(at.library.how(answer.about or "", turn.language) if whole else answer.steps)
+    whole = bool(parts) and len(answer.steps) > (ELDERS_STEPS if turn.elders else STEPS_SHOWN)
+    told = at.library.how(answer.about or "", turn.language) if whole else answer.steps
+    steps = "\n".join(told[:ELDERS_STEPS] if whole and turn.elders else told)
     cited = [cite(s, at, turn.language, short=True) for s in answer.sources]
     said.utter_message(
         response="utter_answer",

@@ -11,7 +11,7 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.ask import cite, grounds
 from actions.draft import Draft
 from actions.office import Office, office
-from actions.report_problem import FAILURES, choose_field, fresh, place_buttons, read_back
+from actions.report_problem import choose_field, fresh, patience, place_buttons, read_back
 from actions.turn import Turn
 
 LAW_SHOWN = 3
@@ -64,7 +64,7 @@ def tell_law(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -
     """General law first, with its source; nothing found is said, never filled."""
     question = " ".join(draft.words)
     answer = at.library.answer(question, turn.language)
-    found = [s for s in answer.sources if s.type == "statute"][:LAW_SHOWN]
+    found = [s for s in answer.sources if s.type == "statute"][: 1 if turn.elders else LAW_SHOWN]
     if found and answer.short:
         lines = [answer.short, *(cite(source, at, turn.language, short=True) for source in found)]
     else:
@@ -99,7 +99,7 @@ def next_question(draft: Draft) -> str:
 def ask_next(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -> list[dict[str, Any]]:
     """Utters the next question; the second failure of one goes to a person."""
     draft = draft.ask(next_question(draft), Draft.of(turn))
-    if draft.tries >= FAILURES:
+    if draft.tries >= patience(turn):
         at.desk.ask_for_person(turn.conversation_id, "two_failures", turn.ref)
         said.utter_message(response="utter_two_failures")
         return draft.events(job="consult_law", tries=0.0)

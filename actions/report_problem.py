@@ -43,15 +43,16 @@ class ActionReportProblem(Action):
         return ask(said, turn, draft, next_question(draft), at)
 
 
+def patience(turn: Turn) -> int:
+    """How often a question may fail before a person takes over."""
+    return 1 if turn.elders else FAILURES
+
+
 def hear_choices(draft: Draft, turn: Turn) -> Draft:
     """Yes and no to the questions that only this job asks; whoever speaks of something else has passed them over."""
     if draft.asked == "split":
-        together = turn.intent == "deny" or (turn.intent != "affirm" and draft.tries > 0)
-        settled = together or turn.intent == "affirm"
-        return replace(draft, parts=() if together else draft.parts).skip(*(["split"] if settled else []))
-    if draft.asked == "join" and (turn.intent in ("deny", "unsure") or draft.tries > 0):
-        return draft.skip("join")
-    return draft
+        return replace(draft, parts=draft.parts if turn.intent == "affirm" else ()).skip("split")
+    return draft.skip("join") if draft.asked == "join" else draft
 
 
 def fresh(turn: Turn) -> Draft:
@@ -100,7 +101,7 @@ def ask(said: CollectingDispatcher, turn: Turn, draft: Draft, question: str, at:
     draft = draft.ask(question, Draft.of(turn))
     if draft.tries and question == "town":
         return ask(said, turn, draft.skip("town"), next_question(draft.skip("town")), at)
-    if draft.tries >= FAILURES:
+    if draft.tries >= patience(turn):
         at.desk.ask_for_person(turn.conversation_id, "two_failures", turn.ref)
         said.utter_message(response="utter_two_failures")
         return draft.events(job="report_problem", tries=0.0)

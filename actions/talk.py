@@ -18,8 +18,8 @@ Events = list[dict[str, Any]]
 #: intent -> the job that it would open
 OPENED_BY = {
     "report_problem": "report_problem", "suggest": "report_problem", "praise": "report_problem",
-    "inform": "report_problem", "ask": "ask", "consult_law": "consult_law", "follow_case": "follow_case", "urge": "follow_case",
-    "add_to_case": "follow_case", "withdraw": "follow_case",
+    "inform": "report_problem", "ask": "ask", "consult_law": "consult_law", "follow_case": "follow_case",
+    "urge": "follow_case", "add_to_case": "follow_case", "withdraw": "follow_case",
 }  # fmt: skip
 USUAL = ("report_problem", "ask", "consult_law")
 WORTH_OFFERING = 0.08

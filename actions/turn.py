@@ -12,7 +12,8 @@ from rasa_sdk import Tracker
 @dataclass(frozen=True)
 class Turn:
     """`ref` is the id of the inbound message; `codes` maps an entity name to its values in order of reading; `held`:
-    whether a person has the conversation, or is awaited; `ranking`: the likeliest intents, (name, probability)."""
+    whether a person has the conversation, or is awaited; `ranking`: the likeliest intents, (name, probability);
+    `elders`: whether the resident chose the mode for older people."""
 
     conversation_id: str
     ref: str
@@ -24,6 +25,7 @@ class Turn:
     slots: Mapping[str, Any]
     held: bool = False
     ranking: tuple[tuple[str, float], ...] = ()
+    elders: bool = False
 
     @classmethod
     def of(cls, tracker: Tracker) -> Turn:
@@ -44,6 +46,7 @@ class Turn:
             codes=codes,
             slots=tracker.slots,
             held=str(known.get("holder") or "bot") != "bot",
+            elders=bool(known.get("elders")),
             ranking=tuple((r["name"], r["confidence"]) for r in message.get("intent_ranking") or ()),
         )
 

@@ -273,31 +273,41 @@ class _Reader:
     def _limits(self) -> dict[str, float]:
         found = self._yaml("limits.yml")
         for name in LIMITS:
-            if not isinstance(found.get(name), (int, float)) or found[name] <= 0:
+            if not isinstance(found, dict) or not _above_zero(found.get(name)):
                 raise CountyError("limits.yml", None, f"{name} must be a number above 0")
         return dict(found)
 
     def _categories(self, domains: set[str], units: set[str]) -> tuple[Category, ...]:
         found: dict[str, Category] = {}
         allowed = {f.name for f in fields(Category)}
-        for number, row in enumerate(self._yaml("categories.yml"), 1):
-            what = f"category {number} ({row.get('code', '?')})"
+        rows = self._yaml("categories.yml")
+        if not isinstance(rows, list) or not rows:
+            raise CountyError("categories.yml", None, "there is no list of categories in it")
+        starts = self._starts_of_items("categories.yml")
+        for number, row in enumerate(rows):
+            if not isinstance(row, dict):
+                raise CountyError("categories.yml", starts[number], "this is not a category with fields")
+
+            told = _wrong_in_category(row)
             if unknown := set(row) - allowed:
-                raise CountyError("categories.yml", None, f"{what}: unknown field {sorted(unknown)[0]}")
-            try:
-                examples = {k: tuple(v) for k, v in row.get("examples", {}).items()}
-                category = Category(**{**row, "examples": examples, "questions": tuple(row.get("questions", ()))})
-                category.name["zh"], category.name["en"]
-            except (TypeError, KeyError) as wrong:
-                raise CountyError("categories.yml", None, f"{what}: missing {wrong}") from wrong
-            if category.domain not in domains:
-                raise CountyError("categories.yml", None, f"{what}: there is no domain {category.domain!r}")
-            if category.unit not in units:
-                raise CountyError("categories.yml", None, f"{what}: there is no unit {category.unit!r}")
-            if category.code in found:
-                raise CountyError("categories.yml", None, f"{what}: the code stands there twice")
-            found[category.code] = category
+                told = f"unknown field {sorted(map(str, unknown))[0]}"
+            elif told is None and row["domain"] not in domains:
+                told = f"there is no domain {row['domain']!r}"
+            elif told is None and row["unit"] not in units:
+                told = f"there is no unit {row['unit']!r}"
+            elif told is None and row["code"] in found:
+                told = "the code stands there twice"
+            if told:
+                raise CountyError("categories.yml", starts[number], f"category {row.get('code', '?')}: {told}")
+            examples = {k: tuple(v) for k, v in row.get("examples", {}).items()}
+            found[row["code"]] = Category(**{**row, "examples": examples, "questions": tuple(row.get("questions", ()))})
         return tuple(found.values())
+
+    def _starts_of_items(self, name: str) -> list[int]:
+        """Line of each item of a file that is one YAML list."""
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        node = yaml.compose((self._folder / name).read_text(encoding="utf-8"), Loader=loader)
+        return [item.start_mark.line + 1 for item in node.value]
 
     def _table(
         self,
@@ -363,6 +373,32 @@ class _Reader:
         for place in towns:
             if place.code not in served:
                 raise CountyError("advisers.csv", None, f"{place.name} has no adviser")
+
+
+def _above_zero(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value > 0
+
+
+def _wrong_in_category(row: Mapping[str, Any]) -> str | None:
+    """What is wrong with the fields of a category, in words; None if nothing is."""
+    for name in ("code", "domain", "unit"):
+        if not isinstance(row.get(name), str) or not row[name]:
+            return f"{name} is missing or no text"
+    called = row.get("name")
+    if not isinstance(called, dict) or not all(isinstance(called.get(x), str) and called[x] for x in ("zh", "en")):
+        return "name needs zh and en"
+    if not isinstance(row.get("limit_days"), int) or not _above_zero(row["limit_days"]):
+        return "limit_days must be a whole number above 0"
+    if "urgent_hours" in row and row["urgent_hours"] is not None and not _above_zero(row["urgent_hours"]):
+        return "urgent_hours must be a number above 0"
+    told = row.get("examples", {})
+    if not isinstance(told, dict) or not all(
+        isinstance(lines, list) and all(isinstance(line, str) for line in lines) for lines in told.values()
+    ):
+        return "examples needs lists of texts under zh and en"
+    if not isinstance(row.get("questions", []), list):
+        return "questions must be a list"
+    return None
 
 
 def _codes(rows: Iterable[Any]) -> set[str]:

@@ -26,6 +26,7 @@ TURN_SECONDS = 45.0
 LIVE_WITHIN = 30
 LONGEST_TITLE = 100
 REMEMBERED = 5000
+PERSON = "/human"
 REF = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 #: looks like the slash it stands for and means nothing to Rasa
 PLAIN_SLASH = "\uff0f"
@@ -52,7 +53,8 @@ class OldButton(Exception):
 class Inbound:
     """One message as a channel received it. `ref` is the channel's own id of it: the same ref is the same message.
 
-    `payload` is that of a pressed button; it is believed only if the button is still offered.
+    `payload` is that of a pressed button; it is believed only if the button is still offered. `elders`: the resident
+    chose the mode for older people: shorter answers, and a person sooner.
     """
 
     conversation_id: str
@@ -61,6 +63,7 @@ class Inbound:
     payload: str | None = None
     language: str | None = None
     attachments: tuple[str, ...] = ()
+    elders: bool = False
 
 
 @dataclass(frozen=True)
@@ -229,8 +232,16 @@ class Gate:
             log.exception("no answer to ref=%s of %s", inbound.ref, inbound.conversation_id)
             return await self._refusal(inbound, language)
         if inbound.attachments and holder == "bot":
-            return [*said, Utterance(self._words.reply("photo_kept", language))]
-        return said
+            said = [*said, Utterance(self._words.reply("photo_kept", language))]
+        return self._with_person(said, language) if inbound.elders and holder == "bot" else said
+
+    def _with_person(self, said: list[Utterance], language: str) -> list[Utterance]:
+        """The last words get the button to a person, unless it is there already."""
+        offer = next((o for o in self._words.offers if o.payload == PERSON), None)
+        if not said or offer is None or any(b["payload"] == PERSON for one in said for b in one.buttons):
+            return said
+        button = {"title": offer.title[language], "payload": PERSON}
+        return [*said[:-1], Utterance(said[-1].text, (*said[-1].buttons, button), said[-1].sources)]
 
     async def _ask_bot(self, taken: Taken, payload: str | None, holder: str) -> list[Utterance]:
         inbound, collected = taken.inbound, Collected()
@@ -240,6 +251,7 @@ class Gate:
             "language": taken.language,
             "attachments": list(inbound.attachments),
             "pressed": payload is not None,
+            "elders": inbound.elders,
         }
         if payload is None and not inbound.text.lstrip().startswith("/"):
             metadata["words"] = inbound.text

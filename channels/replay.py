@@ -21,6 +21,8 @@ TURNS = 16
 PATIENCE = 180.0
 #: payloads of buttons that a resident in a hurry presses, in this order; the first that is offered is taken
 PRESSED = ("/affirm", "/withhold", "/inform", "/unsure")
+#: the question whether to follow the open case of a neighbour
+JOIN, OWN = '/affirm{"field": "join"}', '/deny{"field": "join"}'
 
 
 @dataclass
@@ -33,7 +35,8 @@ class Resident:
     lines: dict[str, str]
     turns: list[float] = field(default_factory=list)
     outcome: str = "lost"
-    number: str | None = None
+    numbers: list[str] = field(default_factory=list)
+    joins: bool = False
     acknowledged: int = 0
 
     async def live(self) -> None:
@@ -50,6 +53,10 @@ class Resident:
     async def reply_to(self, answer: dict[str, Any], chance: random.Random, words: str, turn: int) -> dict[str, Any]:
         """Presses a button that fits, names a place, insists once, or asks for a person."""
         buttons = [b for reply in answer["replies"] for b in reply["buttons"]]
+        if JOIN in {b["payload"] for b in buttons}:
+            self.joins = chance.random() < 0.5
+            chosen = JOIN if self.joins else OWN
+            return await self.write(next(b["title"] for b in buttons if b["payload"] == chosen), chosen)
         by_payload = {b["payload"].split("{")[0]: b for b in reversed(buttons)}
         if "/unsure" in by_payload and chance.random() < 0.6:
             return await self.write(chance.choice(self.places))
@@ -67,8 +74,8 @@ class Resident:
     def settled(self, answer: dict[str, Any]) -> bool:
         """Whether the answer ends it."""
         said = "\n".join(reply["text"] for reply in answer["replies"])
-        if found := NUMBER.search(said):
-            self.outcome, self.number = "filed", found.group()
+        if found := NUMBER.findall(said):
+            self.outcome, self.numbers = "joined" if self.joins else "filed", found
         elif answer.get("holder", "bot") != "bot":
             self.outcome = "handed over"
         return self.outcome != "lost"
@@ -109,7 +116,7 @@ async def play(rows: list[dict[str, Any]], url: str, at_once: int, out: TextIO) 
             told = {
                 "id": row["id"],
                 "outcome": resident.outcome,
-                "number": resident.number,
+                "numbers": resident.numbers,
                 "turns": len(resident.turns),
             }
             print(json.dumps(told, ensure_ascii=False), file=out, flush=True)
@@ -125,10 +132,11 @@ def replay_all(rows: list[dict[str, Any]], url: str, at_once: int, out: TextIO) 
     seconds = time.monotonic() - started
     outcomes = Counter(r.outcome for r in residents)
     turns = sorted(t for r in residents for t in r.turns)
-    numbers = [r.number for r in residents if r.number]
+    numbers = [number for r in residents if r.outcome == "filed" for number in r.numbers]
     summary = {
         "residents": len(residents),
         "filed": outcomes["filed"],
+        "joined": outcomes["joined"],
         "handed_over": outcomes["handed over"],
         "lost": outcomes["lost"],
         "numbers_twice": len(numbers) - len(set(numbers)),

@@ -214,7 +214,7 @@ class WebInput(InputChannel):
             raise NotTaken("not_text")
         chosen = given.get("language")
         language = known_language(chosen) if chosen else visitor.language
-        draft = Inbound(visitor.conversation_id, text, ref, payload, language)
+        draft = Inbound(visitor.conversation_id, text, ref, payload, language, elders=visitor.elders)
         if photo is None:
             return draft
         try:

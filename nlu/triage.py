@@ -21,12 +21,12 @@ from cases.county import County
 from nlu import contacts, dangers
 from nlu.encoder import encode
 from nlu.language import language
+from nlu.matters import Boundaries, read_examples
 from nlu.places import Gazetteer, Place
 from nlu.times import since
 
 LOOKUPS = Path(__file__).parent / "lookups"
 BATCH = 64
-MATTER_LEAST = 8
 DANGER_SURE = 0.6
 #: weight of the first reading beside the sentence vector in what a county's orders teach
 FIRST_READING = 0.35
@@ -83,6 +83,7 @@ class Heads:
     category: LogisticRegression
     topic: LogisticRegression
     domain_of: dict[str, str]
+    boundaries: Boundaries
 
 
 @dataclass(frozen=True)
@@ -150,12 +151,11 @@ class Reader:
     def train(cls, city: Path, nlu: Path, model: Path) -> None:
         """Learns intents from nlu/, categories from the county, legal topics from the lookup; writes one file."""
         county = County.load(city)
-        heads = Heads(
-            intent=_fit(*_intents(nlu)),
-            category=_fit(*_categories(county), C=30.0, weight=None),
-            topic=_fit(*_topics()),
-            domain_of={c.code: c.domain for c in county.categories},
-        )
+        intent, category = _fit(*_intents(nlu)), _fit(*_categories(county), C=30.0, weight=None)
+        domain_of = {c.code: c.domain for c in county.categories}
+        boundaries = Boundaries(category, intent, domain_of)
+        boundaries.fit(read_examples())
+        heads = Heads(intent, category, _fit(*_topics()), domain_of, boundaries)
         model.parent.mkdir(parents=True, exist_ok=True)
         joblib.dump(heads, model)
 
@@ -226,20 +226,12 @@ class Reader:
         return learnt.weigh(vector, found) if learnt else found
 
     def _matters(self, words: str, domain: str, category: str) -> tuple[MatterPart, ...]:
-        """Several matters only where the words set them apart and they fall into different categories."""
-        parts = [p.strip(" ，,。；;、\n") for p in _marks().splits.split(words)]
-        parts = [p for p in parts if len(p) >= MATTER_LEAST]
-        whole = (MatterPart(words, domain, category),)
+        """The message cut where a new matter begins; joined, the parts are the message."""
+        parts = self.heads.boundaries.split(words)
         if len(parts) < 2:
-            return whole
-        read = [(p, *self._category(v)[:2]) for p, v in zip(parts, encode(parts), strict=True)]
-        apart: list[MatterPart] = []
-        for part, its_domain, its_category in read:
-            if apart and apart[-1].category == its_category:
-                apart[-1] = MatterPart(f"{apart[-1].text}。{part}", its_domain, its_category)
-            else:
-                apart.append(MatterPart(part, its_domain, its_category))
-        return tuple(apart) if len(apart) > 1 else whole
+            return (MatterPart(words, domain, category),)
+        found = zip(parts, encode([part.strip() for part in parts]), strict=True)
+        return tuple(MatterPart(p, *self._category(v)[:2], place=self._places.read(p)) for p, v in found)
 
 
 def to_row(reading: Reading, county: County) -> dict[str, Any]:
@@ -295,7 +287,6 @@ class _Marks:
     signals: dict[str, re.Pattern[str]]
     fields: dict[str, re.Pattern[str]]
     change: re.Pattern[str]
-    splits: re.Pattern[str]
 
 
 @lru_cache(maxsize=1)
@@ -306,7 +297,6 @@ def _marks() -> _Marks:
         {code: re.compile(p, flags) for code, p in read["signals"].items()},
         {code: re.compile(p, flags) for code, p in read["fields"].items()},
         re.compile(read["change"], flags),
-        re.compile(read["splits"], flags),
     )
 
 

@@ -166,15 +166,26 @@ def test_a_wrong_line_is_told_with_file_and_line(
         ("domain: ", "domain: no-such-", "there is no domain 'no-such-urban'"),
         ("unit: ", "unit: no-such-", "there is no unit 'no-such-"),
         ("- code: ", "- codes: ", "unknown field codes"),
-        ("  unit: ", "  # unit: ", "missing"),
-        ("{zh: ", "{chinese: ", "missing 'zh'"),
+        ("  unit: ", "  # unit: ", "unit is missing"),
+        ("{zh: ", "{chinese: ", "name needs zh and en"),
+        ("limit_days: 3", "limit_days: soon", "limit_days must be a whole number above 0"),
+        ("limit_days: 3", "limit_days: 0", "limit_days must be a whole number above 0"),
+        ("limit_days: 3", "limit_days: true", "limit_days must be a whole number above 0"),
+        ("      - 路灯坏了，晚上一片漆黑", "      - 7", "examples needs lists"),
     ],
 )
-def test_a_wrong_category_is_told_with_its_place_in_the_list(copy: Path, before: str, after: str, what: str) -> None:
+def test_a_wrong_category_is_told_with_its_line_and_code(copy: Path, before: str, after: str, what: str) -> None:
     spoil(copy, "categories.yml", before, after)
-    with pytest.raises(CountyError, match="^categories.yml: category 1 ") as told:
+    with pytest.raises(CountyError, match="^categories.yml, line 2: category ") as told:
         County.load(copy)
     assert what in told.value.what
+
+
+@pytest.mark.parametrize("text", ["", "[]", "code: urban.lamp", "- only a text\n"])
+def test_a_file_without_categories_is_refused(copy: Path, text: str) -> None:
+    (copy / "categories.yml").write_text(text, encoding="utf-8")
+    with pytest.raises(CountyError, match="^categories.yml"):
+        County.load(copy)
 
 
 def test_a_category_that_stands_twice_is_refused(copy: Path) -> None:
@@ -216,7 +227,7 @@ def test_a_town_without_an_adviser_or_with_two_is_refused(copy: Path) -> None:
         County.load(copy)
 
 
-@pytest.mark.parametrize("limit", ["0", "-3", "soon"])
+@pytest.mark.parametrize("limit", ["0", "-3", "soon", "true"])
 def test_a_limit_that_is_no_number_above_zero_is_refused(copy: Path, limit: str) -> None:
     spoil(copy, "limits.yml", "days: 7", f"days: {limit}")
     with pytest.raises(CountyError, match="^limits.yml: days must be a number above 0"):

@@ -37,8 +37,12 @@ class Heard:
     @property
     def number(self) -> str | None:
         """The case number, if one was told."""
-        found = NUMBER.search(self.text)
-        return found.group() if found else None
+        return self.numbers[0] if self.numbers else None
+
+    @property
+    def numbers(self) -> list[str]:
+        """Every case number that was told, each once."""
+        return list(dict.fromkeys(NUMBER.findall(self.text)))
 
 
 class Resident:
@@ -62,6 +66,10 @@ class Resident:
         for text in texts:
             self.say(text)
         return self.last
+
+    def set(self, **settings: str) -> None:
+        """Changes how the page is wanted: language, elders."""
+        assert self._client.post("/settings", json=settings).status_code == 200
 
     def news(self, wait: int = 0) -> list[dict[str, Any]]:
         """Everything in the conversation so far."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.dialogue.resident import Resident
 
 LAMP = "国瓷街道五里牌社区的路灯从上个月开始就不亮了"
@@ -45,3 +47,84 @@ def test_a_place_corrected_while_the_time_is_asked_is_not_taken_for_the_time(res
     resident.tell("去年三月", "不留电话")
     case = case_of(resident.say("对，提交").number)
     assert case.since_said == "去年三月" and case.village and "浦口" not in (case.place_said or "")
+
+
+def at_read_back(resident: Resident) -> None:
+    resident.say(LAMP)
+    resident.press("不留电话")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "地址错了，是白兔潭镇",
+        "不在国瓷，在白兔潭镇",
+        "不是国瓷，是白兔潭",
+        "改一下地方，白兔潭镇",
+        "搞错了，白兔潭镇的",
+    ],
+)
+def test_a_place_is_corrected_in_any_words(resident: Resident, case_of, words: str) -> None:
+    at_read_back(resident)
+    resident.say(words)
+    assert case_of(resident.press("对，提交").number).town == "430281102"
+
+
+@pytest.mark.parametrize("words", ["时间不对，是前天开始的", "不是上个月，是前天", "改时间，前天"])
+def test_a_time_is_corrected_in_any_words(resident: Resident, case_of, words: str) -> None:
+    at_read_back(resident)
+    resident.say(words)
+    assert "前天" in (case_of(resident.press("对，提交").number).since_said or "")
+
+
+def test_two_fields_are_corrected_at_once(resident: Resident, case_of) -> None:
+    at_read_back(resident)
+    resident.say("地方和时间都错了，是白兔潭镇，前天开始的")
+    case = case_of(resident.press("对，提交").number)
+    assert case.town == "430281102" and "前天" in (case.since_said or "")
+
+
+def test_a_correction_of_a_correction_is_the_last_word(resident: Resident, case_of) -> None:
+    at_read_back(resident)
+    resident.tell("不是国瓷，是来龙门街道", "不对，还是国瓷街道")
+    assert case_of(resident.press("对，提交").number).town == "430281004"
+
+
+def test_a_wrong_phone_number_is_replaced(resident: Resident, case_of) -> None:
+    resident.tell(LAMP, "13800001111", "电话错了，是13900002222")
+    assert case_of(resident.press("对，提交").number).contact == "139****2222"
+
+
+def test_a_phone_number_can_be_taken_back(resident: Resident, case_of) -> None:
+    resident.tell(LAMP, "13800001111", "电话还是不留了")
+    case = case_of(resident.press("对，提交").number)
+    assert case.contact is None and case.contact_withheld
+
+
+def test_what_is_added_at_the_read_back_is_kept(resident: Resident, case_of) -> None:
+    at_read_back(resident)
+    resident.say("还有，路灯杆也歪了，快要倒了")
+    case = case_of(resident.press("对，提交").number)
+    assert "歪了" in "".join(case.words)
+
+
+@pytest.mark.parametrize("words", ["No, it is in Baitutan", "wrong place, it's Baitutan town", "not Guoci, Baitutan"])
+def test_in_english_a_place_is_corrected_in_any_words(resident: Resident, case_of, words: str) -> None:
+    resident.say("The street lamp in Guoci has been out since last month")
+    resident.press("Leave none")
+    resident.say(words)
+    assert case_of(resident.press("Yes, submit").number).town == "430281102"
+
+
+def test_in_english_a_time_is_corrected(resident: Resident, case_of) -> None:
+    resident.say("The street lamp in Guoci has been out since last month")
+    resident.press("Leave none")
+    resident.say("the time is wrong, it was last week")
+    assert "last week" in (case_of(resident.press("Yes, submit").number).since_said or "")
+
+
+def test_in_english_a_phone_number_can_be_left_after_all(resident: Resident, case_of) -> None:
+    resident.say("The street lamp in Guoci has been out since last month")
+    resident.press("Leave none")
+    resident.say("actually take my number, 13900001234")
+    assert case_of(resident.press("Yes, submit").number).contact == "139****1234"

@@ -1,0 +1,174 @@
+"""Finds where, inside one message, one matter ends and the next begins."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from sklearn.linear_model import LogisticRegression
+
+from nlu.encoder import encode
+
+LOOKUP = Path(__file__).parent / "lookups" / "matters.yml"
+#: a piece shorter than this belongs to the next one
+PIECE_LEAST = 6
+#: a matter is told in at least so many characters
+MATTER_LEAST = 7
+#: probability from which a message is cut: to ask about two matters that are one annoys more than to overlook one
+SURE = 0.6
+#: places where a message may be cut; a letter has more sentences, but its matters are announced
+CUTS_MOST = 14
+NUMBERED = re.compile(
+    r"(?:^|(?<=[\n。；;，,：: ]))\s*(?:[一二三四五六]\s*[、是]|\d{1,2}\s*[、.．)）]|[（(][一二三四五六\d][)）]|"
+    r"第[一二三四五六][个件，、是]?|(?:firstly|secondly|thirdly|first|second|third|one|two)\b,?)",
+    re.IGNORECASE,
+)
+ADDED = re.compile(
+    r"另外|还有(?:就是|一?个?(?:事|问题|件事))?|再(?:一个|就是|有)|此外|同时(?:还)?反映|顺便|然后(?:就是)?|其[二三次]|二个是|二来|"
+    r"\b(?:also|another (?:thing|problem)|besides|on top of that|and then|plus|while i am at it|by the way)\b",
+    re.IGNORECASE,
+)
+ENDS = re.compile(r"[。！!？?；;\n]+|(?<=[a-z])\.\s")
+COMMAS = re.compile(r"[，,、]+\s*|\s{1,}(?=[\u4e00-\u9fff])")
+#: where voice typing leaves no sign at all, a new matter often begins so
+BARE = re.compile(r"(?<=[\u4e00-\u9fff])(?:我们|我家|我屋里|村里|那个|楼下|门口|学校|小区)")
+BARE_FROM = 18
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A place where a message may be cut. `at`: index of the first character after it; `kind`: how it is marked."""
+
+    at: int
+    kind: str
+
+
+#: intents that tell whether a piece states a matter of its own or only goes on with one
+TELLING = ("report_problem", "suggest", "ask", "consult_law", "inform", "urge", "add_to_case", "correct", "human")
+KINDS = ("numbered", "added", "end", "comma", "bare")
+
+
+def cuts(text: str) -> list[Cut]:
+    """Where the message may be cut, in order; every piece between two cuts has at least PIECE_LEAST characters."""
+    found: dict[int, str] = {}
+    for kind, pattern in (("comma", COMMAS), ("end", ENDS)):
+        found |= {match.end(): kind for match in pattern.finditer(text)}
+    for kind, pattern in (("added", ADDED), ("numbered", NUMBERED)):
+        found |= {match.end() - len(match.group().lstrip()): kind for match in pattern.finditer(text)}
+    edges = sorted({0, *found, len(text)})
+    for start, end in zip(edges, edges[1:], strict=False):
+        if end - start >= BARE_FROM:
+            found |= {start + m.start(): "bare" for m in BARE.finditer(text[start:end]) if m.start() >= PIECE_LEAST}
+    kept: list[Cut] = []
+    for at in sorted(found):
+        too_near = at - (kept[-1].at if kept else 0) < PIECE_LEAST
+        if len(text.rstrip()) - at < PIECE_LEAST or (too_near and not kept):
+            continue
+        if too_near and found[at] not in ("numbered", "added"):
+            continue
+        if too_near:
+            kept.pop()
+        kept.append(Cut(at, found[at]))
+    if len(kept) > CUTS_MOST:
+        order = sorted(range(len(kept)), key=lambda i: (KINDS.index(kept[i].kind), i))[:CUTS_MOST]
+        kept = [kept[i] for i in sorted(order)]
+    return kept
+
+
+def pieces(text: str, at: Sequence[Cut]) -> list[str]:
+    """The message cut there; joined, the pieces are the message."""
+    edges = [0, *(cut.at for cut in at), len(text)]
+    return [text[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+
+
+class Boundaries:
+    """Says how likely a new matter begins at each cut; learnt from messages whose matters are known."""
+
+    def __init__(self, category: Any, intent: Any, domain_of: dict[str, str]) -> None:
+        """`category` and `intent`: trained models over sentence vectors."""
+        self._category, self._intent = category, intent
+        names = [domain_of[str(code)] for code in category.classes_]
+        self._domains = sorted(set(names))
+        self._sum = np.array([[name == domain for domain in self._domains] for name in names], dtype=np.float32)
+        self._model: LogisticRegression | None = None
+
+    def fit(self, messages: Iterable[Sequence[str]]) -> None:
+        """`messages`: each as the list of its matters, which joined are the message."""
+        rows, labels = [], []
+        for parts in messages:
+            text = "".join(parts)
+            at = cuts(text)
+            if not at:
+                continue
+            edges = np.cumsum([len(part) for part in parts])[:-1]
+            rows.append(self._features(text, at))
+            labels += [bool(len(edges)) and bool(np.min(np.abs(edges - cut.at)) <= 1) for cut in at]
+        self._model = LogisticRegression(C=1.0, max_iter=2000, class_weight="balanced").fit(np.vstack(rows), labels)
+
+    def split(self, text: str) -> list[str]:
+        """The matters of a message, in order and verbatim; one that tells a single matter stays whole."""
+        at = cuts(text)
+        if not at:
+            return [text]
+        chances = self.chances(text, at)
+        kept: list[Cut] = []
+        for cut, chance in zip(at, chances, strict=True):
+            long_enough = cut.at - (kept[-1].at if kept else 0) >= MATTER_LEAST
+            if chance >= SURE and long_enough and len(text) - cut.at >= MATTER_LEAST:
+                kept.append(cut)
+        return pieces(text, kept)
+
+    def chances(self, text: str, at: Sequence[Cut]) -> np.ndarray:
+        """(len(at),) probabilities that a new matter begins there."""
+        assert self._model is not None, "not fitted"
+        return np.asarray(self._model.predict_proba(self._features(text, at))[:, 1])
+
+    def _features(self, text: str, at: Sequence[Cut]) -> np.ndarray:
+        """(len(at), f): how unlike both sides are in meaning, class and kind, and how the cut is marked."""
+        cut = pieces(text, at)
+        vectors = encode([piece.strip() for piece in cut])
+        rows = []
+        for i, here in enumerate(at):
+            left, right = _unit(vectors[max(0, i - 1) : i + 1]), _unit(vectors[i + 1 : i + 3])
+            near, far = _unit(vectors[i + 1 : i + 2]), _unit(vectors[: i + 1])
+            rows.append(
+                [
+                    *self._unlike(left, right), *self._unlike(_unit(vectors[i : i + 1]), near), float(far @ right),
+                    *(here.kind == kind for kind in KINDS), here.kind == "end" and bool(ADDED.match(cut[i + 1])),
+                    min(len(cut[i + 1]), 60) / 60, min(len(text), 400) / 400, len(at) / CUTS_MOST, i / max(1, len(at)),
+                    *self._kinds(near),
+                ]
+            )  # fmt: skip
+        return np.array(rows, dtype=np.float32)
+
+    def _unlike(self, left: np.ndarray, right: np.ndarray) -> list[float]:
+        chances = self._category.predict_proba(np.vstack([left, right]))
+        domains = chances @ self._sum
+        return [
+            float(left @ right),
+            float(np.sqrt(chances[0] * chances[1]).sum()),
+            float(np.sqrt(domains[0] * domains[1]).sum()),
+            float(chances.max(axis=1).min()),
+            float(chances[0].argmax() == chances[1].argmax()),
+            float(domains[0].argmax() == domains[1].argmax()),
+        ]
+
+    def _kinds(self, vector: np.ndarray) -> list[float]:
+        chances = dict(zip(self._intent.classes_, self._intent.predict_proba(vector[np.newaxis, :])[0], strict=True))
+        return [float(chances.get(intent, 0.0)) for intent in TELLING]
+
+
+def read_examples(file: Path = LOOKUP) -> list[list[str]]:
+    """Messages with their matters, from the lookup."""
+    messages: list[list[str]] = yaml.safe_load(file.read_text(encoding="utf-8"))
+    return messages
+
+
+def _unit(vectors: np.ndarray) -> np.ndarray:
+    mean = vectors.mean(axis=0)
+    return np.asarray(mean / max(1e-6, float(np.linalg.norm(mean))))

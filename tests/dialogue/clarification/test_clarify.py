@@ -1,0 +1,19 @@
+"""Unclear words are met with the likeliest readings, never with a guess."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.dialogue.resident import Resident
+
+
+@pytest.mark.parametrize("words", ["那个事", "嗯那个嘛你晓得的", "这个怎么讲呢", "阿巴阿巴", "1"])
+def test_unclear_words_are_asked_about_with_a_person_in_reach(resident: Resident, words: str) -> None:
+    told = resident.say(words)
+    assert "/human" in told.buttons.values() and len(told.buttons) >= 3
+    assert told.number is None
+
+
+def test_unclear_english_is_asked_about_in_english(resident: Resident) -> None:
+    told = resident.say("well you know that thing over there maybe")
+    assert "Talk to a person" in told.buttons
