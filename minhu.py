@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -23,6 +24,8 @@ MODEL = MODELS / "minhu.tar.gz"
 TRIAGE = MODELS / "triage.joblib"
 TAUGHT_BY = ("nlu", "city/categories.yml", "city/towns.csv", "city/villages.csv", "domain.yml", "config.yml", "uv.lock")
 SPACE_NEEDED = 500_000_000
+#: messages that are encoded together
+TOGETHER = 32
 
 
 class Stop(Exception):
@@ -207,6 +210,9 @@ def bot(_: argparse.Namespace) -> int:
     import logging
     import warnings
 
+    from nlu.lean import without_tensorflow
+
+    without_tensorflow()
     import sanic  # noqa: F401 - it switches on the deprecation warnings of all that is imported after it
 
     warnings.simplefilter("ignore")
@@ -215,6 +221,7 @@ def bot(_: argparse.Namespace) -> int:
 
     from actions.office import office
     from nlu.dialogue_store import DialogueStore
+    from nlu.encoder import one
     from nlu.engine import load_bot
 
     logging.basicConfig(level=logging.INFO, format="%(name)s %(message)s")
@@ -226,7 +233,7 @@ def bot(_: argparse.Namespace) -> int:
 
     async def start(running: Any, loop: asyncio.AbstractEventLoop) -> None:
         url = os.environ.get("MINHU_DIALOGUE_URL", f"sqlite:///{var() / 'dialogue.db'}")
-        office()
+        office().library.ask_by(one)
         running.ctx.agent = load_bot(MODEL, DialogueStore(None, url))
 
     app.register_listener(start, "before_server_start")
@@ -313,20 +320,35 @@ def lines_of(file: str | None) -> Iterable[str]:
         raise Stop(f"Can't read {file}: {refused.strerror}.") from refused
 
 
-def batch(lines: Iterable[str], work: Callable[[dict[str, Any]], dict[str, Any]], out: TextIO) -> int:
-    """One answer a line, in order; a bad line gets an error object in its place. Returns the exit status."""
-    bad = 0
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            answer = work(read_row(line))
-        except (ValueError, TypeError) as wrong:
-            bad, answer = bad + 1, {"error": str(wrong), "line": number}
-        out.write(json.dumps(answer, ensure_ascii=False) + "\n")
-        out.flush()
-        progress(number)
+Rows = list[dict[str, Any]]
+
+
+def batch(lines: Iterable[str], work: Callable[[Rows], Iterable[dict[str, Any]]], out: TextIO, size: int = 1) -> int:
+    """One answer a line, in order; a bad line gets an error object in its place. Returns the exit status.
+
+    `work` gets up to `size` good rows at a time and gives as many answers.
+    """
+    bad, left = 0, iter(enumerate(lines, 1))
+    while part := list(islice(left, size)):
+        bad += answer_part([(number, line) for number, line in part if line.strip()], work, out)
+        progress(part[-1][0])
     return 1 if bad else 0
+
+
+def answer_part(part: list[tuple[int, str]], work: Callable[[Rows], Iterable[dict[str, Any]]], out: TextIO) -> int:
+    """Writes the answers to some lines; returns how many were bad."""
+    rows: dict[int, dict[str, Any]] = {}
+    errors: dict[int, dict[str, Any]] = {}
+    for number, line in part:
+        try:
+            rows[number] = read_row(line)
+        except ValueError as wrong:
+            errors[number] = {"error": str(wrong), "line": number}
+    answers = errors | dict(zip(rows, work(list(rows.values())), strict=True))
+    for number, _ in part:
+        out.write(json.dumps(answers[number], ensure_ascii=False) + "\n")
+    out.flush()
+    return len(errors)
 
 
 def read_row(line: str) -> dict[str, Any]:
@@ -346,7 +368,7 @@ def read_row(line: str) -> dict[str, Any]:
 
 def progress(number: int) -> None:
     """A count on standard error, for a person who waits."""
-    if number % 100 == 0 and sys.stderr.isatty():
+    if sys.stderr.isatty():
         print(f"\r{number}", end="", file=sys.stderr, flush=True)
 
 
@@ -358,10 +380,11 @@ def triage(given: argparse.Namespace) -> int:
     prepare_models()
     reader, county = Reader.load(city(), TRIAGE, learnt_file()), County.load(city())
 
-    def work(row: dict[str, Any]) -> dict[str, Any]:
-        return {"id": row["id"], **to_row(reader.read(row["text"], row.get("title")), county)}
+    def work(rows: Rows) -> Iterable[dict[str, Any]]:
+        read = reader.read_many((row["text"], row.get("title")) for row in rows)
+        return ({"id": row["id"], **to_row(reading, county)} for row, reading in zip(rows, read, strict=True))
 
-    return batch(lines_of(given.file), work, sys.stdout)
+    return batch(lines_of(given.file), work, sys.stdout, size=1 if sys.stdin.isatty() and not given.file else TOGETHER)
 
 
 def learnt_file() -> Path:
@@ -403,8 +426,8 @@ def lookup(given: argparse.Namespace) -> int:
     make_folders()
     library = Library.open(var())
 
-    def work(row: dict[str, Any]) -> dict[str, Any]:
-        return {"id": row["id"], **to_row(library.lookup(row["text"], given.top))}
+    def work(rows: Rows) -> Iterable[dict[str, Any]]:
+        return ({"id": row["id"], **to_row(library.lookup(row["text"], given.top))} for row in rows)
 
     return batch(lines_of(given.file), work, sys.stdout)
 

@@ -10,6 +10,7 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
+from actions.danger import warn
 from actions.office import Office, office
 from actions.turn import Turn
 from knowledge.library import Answer, Source
@@ -32,6 +33,7 @@ class ActionAsk(Action):
     async def run(self, said: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[dict[str, Any]]:
         """See parent class."""
         turn, at = Turn.of(tracker), office()
+        warn(said, turn)
         chosen, part = turn.code("guide"), turn.code("part")
         if chosen and part:
             tell(said, turn, at.library.part(chosen, part, turn.language), at)

@@ -9,6 +9,7 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.ask import cite, grounds
+from actions.danger import warn
 from actions.draft import Draft
 from actions.office import Office, office
 from actions.report_problem import choose_field, fresh, patience, place_buttons, read_back
@@ -29,6 +30,7 @@ class ActionConsultLaw(Action):
     async def run(self, said: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[dict[str, Any]]:
         """See parent class."""
         turn, at = Turn.of(tracker), office()
+        warn(said, turn)
         draft = Draft.of(turn) if goes_on(turn) else fresh(turn)
         if draft.asked == "confirm" and turn.intent == "affirm":
             return file_consultation(said, turn, draft, at)

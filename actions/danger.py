@@ -16,6 +16,7 @@ from actions.turn import Turn
 from cases.case import Case
 
 OTHER = "other"
+LOOK_BACK = 12
 SAME_WITHIN = timedelta(minutes=30)
 
 
@@ -34,6 +35,7 @@ class ActionDanger(Action):
         turn, at = Turn.of(tracker), office()
         danger = turn.code("danger") or OTHER
         said.utter_message(response=f"utter_danger_{danger}")
+        turn = replace(turn, text=last_words(turn, at)) if turn.pressed else turn
         draft = replace(Draft().hear(turn), kind="complaint", category=None, domain_code=None)
         case = running_emergency(turn, at)
         if case is None:
@@ -47,6 +49,18 @@ class ActionDanger(Action):
             return known
         said.utter_message(response="utter_ask_emergency_place", number=case.number)
         return [*known, SlotSet("job", "follow_case"), SlotSet("asked", "emergency_place")]
+
+
+def warn(said: CollectingDispatcher, turn: Turn) -> None:
+    """Before anything else where somebody may be in danger: whom to call, and one press that makes it an emergency."""
+    if turn.uneasy:
+        said.utter_message(response="utter_danger_maybe")
+
+
+def last_words(turn: Turn, at: Office) -> str:
+    """What the resident wrote before they pressed the button."""
+    own = [m for m in at.desk.transcript(turn.conversation_id, tail=LOOK_BACK) if m.author == "resident"]
+    return next((m.text for m in reversed(own) if m.ref != turn.ref), turn.text)
 
 
 def running_emergency(turn: Turn, at: Office) -> Case | None:

@@ -24,6 +24,8 @@ FIELD_SLOTS = {
 #: codes of a field of its own: a correction that holds one says nothing of the matter itself
 FIELD_CODES = ("town", "village", "place_choice", "place_said", "since_said", "contact")
 STORY_LEAST = 5
+#: intents whose text is no place and no time
+NO_ANSWER = frozenset({"unsure", "deny", "withhold", "affirm", "abuse"})
 
 
 @dataclass(frozen=True)
@@ -190,7 +192,8 @@ class Draft:
                 place_choices=() if village or (town and not choices) else choices,
             )
         said = turn.code("place_said")
-        if self.asked == "where" and not turn.pressed and turn.intent not in ("unsure", "deny", "withhold", "affirm"):
+        elsewhere = turn.codes.get("contact") or turn.codes.get("since_said")
+        if self.asked == "where" and not (turn.pressed or elsewhere or turn.intent in NO_ANSWER):
             said = said or turn.text
         return replace(self, place_said=said) if said else self
 
@@ -208,7 +211,7 @@ class Draft:
         if turn.code("since_said"):
             return replace(self, since=turn.code("since"), since_said=turn.code("since_said"))
         elsewhere = turn.intent == "correct" or any(turn.codes.get(code) for code in ("town", "village", "contact"))
-        told = not (turn.pressed or elsewhere) and turn.intent not in ("unsure", "deny", "withhold", "affirm")
+        told = not (turn.pressed or elsewhere) and turn.intent not in NO_ANSWER
         return replace(self, since_said=turn.text) if self.asked == "since" and told else self
 
     def _hear_contact(self, turn: Turn) -> Draft:

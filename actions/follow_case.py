@@ -11,6 +11,7 @@ from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import consult_law, report_problem
+from actions.danger import warn
 from actions.draft import Draft
 from actions.office import Office, office
 from actions.turn import Turn
@@ -29,6 +30,7 @@ class _AboutOneCase(Action, ABC):
     async def run(self, said: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
         """See parent class."""
         turn, at = Turn.of(tracker), office()
+        warn(said, turn)
         own = at.desk.cases_of(turn.conversation_id)
         number = turn.code("case_number")
         if number and number not in {c.number for c in own}:
@@ -85,6 +87,8 @@ class ActionFollowCase(_AboutOneCase):
             return ended
         if asked == "rate":
             return rate(said, turn, at, case)
+        if asked == "detail":
+            return add_detail(said, turn, at, case)
         if asked == "emergency_place":
             return locate(said, turn, at, case)
         listed = [case] if turn.code("case_number") else sorted(own, key=lambda c: c.created_at, reverse=True)[:SHOWN]
@@ -145,6 +149,16 @@ class ActionRate(_AboutOneCase):
         """See parent class."""
         waiting = [c for c in own if c.status == "closed"]
         return rate(said, turn, at, waiting[-1] if waiting and case.status != "closed" else case)
+
+
+def add_detail(said: CollectingDispatcher, turn: Turn, at: Office, case: Case) -> Events:
+    """Adds the answer to the question of the case's category; not knowing is as good."""
+    if turn.intent in ("unsure", "deny", "withhold", "affirm", "thanks"):
+        said.utter_message(response="utter_detail_passed")
+    else:
+        at.desk.add_words(case.id, turn.conversation_id, turn.ref, turn.text)
+        said.utter_message(response="utter_words_added", number=case.number)
+    return Draft().events(job=None)
 
 
 def locate(said: CollectingDispatcher, turn: Turn, at: Office, case: Case) -> Events:

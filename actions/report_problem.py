@@ -9,14 +9,17 @@ from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions.alike import alike, described
+from actions.danger import warn
 from actions.draft import STORY_LEAST, Draft, place_name
 from actions.office import Office, office
 from actions.turn import Turn
+from cases.case import Case
 from cases.desk import Refused
 
 FAILURES = 2
 SHOWN = 160
 PART = 50
+TOLD_ENOUGH = 40
 ENDED: dict[str, Any] = {"job": None}
 
 
@@ -30,6 +33,7 @@ class ActionReportProblem(Action):
     async def run(self, said: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[dict[str, Any]]:
         """See parent class."""
         turn, at = Turn.of(tracker), office()
+        warn(said, turn)
         draft = Draft.of(turn) if turn.slots.get("job") == "report_problem" else fresh(turn)
         if draft.asked == "confirm" and turn.intent == "affirm":
             return file_matters(said, turn, draft, at)
@@ -37,7 +41,7 @@ class ActionReportProblem(Action):
             return join(said, turn, draft, at)
         new = turn.slots.get("job") != "report_problem"
         draft = choose_field(hear_choices(draft.hear(turn), turn), turn)
-        draft = replace(draft, alike=alike(draft, turn.conversation_id, at))
+        draft = replace(draft, alike=alike(draft, turn, at))
         if new and draft.words:
             said.utter_message(response="utter_noted")
         return ask(said, turn, draft, next_question(draft), at)
@@ -51,7 +55,10 @@ def patience(turn: Turn) -> int:
 def hear_choices(draft: Draft, turn: Turn) -> Draft:
     """Yes and no to the questions that only this job asks; whoever speaks of something else has passed them over."""
     if draft.asked == "split":
-        return replace(draft, parts=draft.parts if turn.intent == "affirm" else ()).skip("split")
+        if turn.intent != "affirm":
+            return replace(draft, parts=()).skip("split")
+        placed = all(part.get("town") for part in draft.parts)
+        return replace(draft, place_choices=()).skip("split", "where") if placed else draft.skip("split")
     return draft.skip("join") if draft.asked == "join" else draft
 
 
@@ -184,9 +191,19 @@ def file_matters(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Offic
             for c in cases
         ]
         said.utter_message(response="utter_filed_several", cases="\n".join(listed))
-    else:
-        said.utter_message(response=f"utter_filed_{draft.kind or 'complaint'}", number=cases[0].number)
-    return Draft().events(job=None, case_number=cases[0].number)
+        return Draft().events(job=None, case_number=cases[0].number)
+    said.utter_message(response=f"utter_filed_{draft.kind or 'complaint'}", number=cases[0].number)
+    return ask_detail(said, turn, cases[0], at)
+
+
+def ask_detail(said: CollectingDispatcher, turn: Turn, case: Case, at: Office) -> list[dict[str, Any]]:
+    """Behind the number, the one question of the category whose answer saves the unit a call; nobody has to answer."""
+    questions = at.county.category(case.category).questions if case.category else ()
+    told = sum(map(len, case.words)) / (1 if turn.language == "zh" else 3)
+    if case.kind != "complaint" or not questions or told >= TOLD_ENOUGH:
+        return Draft().events(job=None, case_number=case.number)
+    said.utter_message(response="utter_ask_detail", question=questions[0][turn.language])
+    return Draft(asked="detail", category=case.category).events(job="follow_case", case_number=case.number)
 
 
 def join(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -> list[dict[str, Any]]:

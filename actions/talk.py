@@ -9,6 +9,7 @@ from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import consult_law, report_problem
+from actions.danger import warn
 from actions.draft import Draft
 from actions.office import Office, office
 from actions.turn import Turn
@@ -145,6 +146,7 @@ class ActionClarify(Action):
     async def run(self, said: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
         """See parent class."""
         turn, at = Turn.of(tracker), office()
+        warn(said, turn)
         offered = [*likely(turn), "human"]
         buttons = [{"title": at.term(f"reading_{r}", turn.language), "payload": f"/{r}"} for r in offered]
         said.utter_message(response="utter_clarify", buttons=buttons)

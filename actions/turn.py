@@ -56,6 +56,11 @@ class Turn:
         return values[0] if values else None
 
     @property
+    def uneasy(self) -> bool:
+        """Whether somebody may be in danger: not sure enough for an emergency, too much to say nothing."""
+        return bool(self.code("danger_maybe")) and not self.held
+
+    @property
     def pressed(self) -> bool:
         """Whether a button was pressed: its payload is a code, not the resident's words."""
         return self.text.startswith("/")

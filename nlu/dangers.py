@@ -10,6 +10,7 @@ import yaml
 import zhconv
 
 LONG = 220
+OTHER = "other"
 ORDER = (
     "suicide", "drowning", "fire", "gas", "electrocution", "collapse", "missing", "violence", "fireworks", "medical",
     "traffic", "other",

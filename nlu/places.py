@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 
+import jieba
 import zhconv
 from pypinyin import lazy_pinyin
 
@@ -28,8 +31,14 @@ ENGLISH_PLACE = re.compile(
 )
 NAMES_A_VILLAGE = re.compile(r"村|社区|居委会|居\b|\b(?:village|community|neighbou?rhood committee)\b", re.IGNORECASE)
 BEFORE_A_PLACE = re.compile(r"^.*[在到]")
+AFTER_A_NAME = re.compile(r"村|社区|居委会|镇|街道|那边|这边|那里|这里|那头|那条|那块|附近|一带")
+BEFORE_A_NAME = re.compile(r"(?:^|[在住到是去，,。！!？? 　]|我们)$")
+#: times that jieba's corpus has a word from which it counts as an everyday one
+EVERYDAY_FROM = 20
 LANDMARK_LEAST = 3
 RISKY = 2
+FUZZY_FROM = 3
+jieba.setLogLevel(logging.WARNING)
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,17 @@ class _Names:
     sound: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     latin: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
+    def one_sign_off(self, said: str) -> set[str]:
+        """Codes of the one name, kind included, that `said` ends with but for one sign; none if there are more."""
+        found: set[str] = set()
+        for name, codes in self.exact.items():
+            stem, kind = SUFFIX.sub("", name), SUFFIX.search(name)
+            if kind and len(stem) >= FUZZY_FROM and said.endswith(kind.group()) and len(said) >= len(name):
+                heard = said[-len(name) : -len(kind.group())]
+                if sum(a != b for a, b in zip(heard, stem, strict=True)) == 1:
+                    found |= codes
+        return found if len(found) == 1 else set()
+
     def add(self, name: str, code: str, by_sound: bool) -> None:
         self.exact[name].add(code)
         if by_sound:
@@ -64,6 +84,7 @@ class Gazetteer:
 
     def __init__(self, county: County) -> None:
         """Reads the names once; look-ups are in memory."""
+        jieba.initialize()  # its word counts read as nought before
         self._county = county
         self._towns, self._villages = _Names(), _Names()
         for town in county.towns:
@@ -98,7 +119,7 @@ class Gazetteer:
 
     def _find(self, text: str) -> Place:
         towns = self._towns_in(text)
-        villages = self._villages_in(text, towns)
+        villages = self._villages_in(self._without_towns(text), towns)
         if towns:
             inside = {v for v in villages if self._village(v).town_code in towns}
             villages = {v for v in inside if not self._named_like_its_town(v) or NAMES_A_VILLAGE.search(text)}
@@ -115,6 +136,13 @@ class Gazetteer:
             return Place(said=_landmark(text), town=next(iter(towns)))
         return Place(said=_landmark(text), candidates=tuple(sorted(towns)))
 
+    def _without_towns(self, text: str) -> str:
+        """The text with the full names of towns blanked: 孙家湾镇 doesn't speak of 孙家湾村."""
+        for town in self._county.towns:
+            if town.name in text:
+                text = text.replace(town.name, "　" * len(town.name))
+        return text
+
     def _named_like_its_town(self, code: str) -> bool:
         """官庄村 lies in 官庄镇: whoever says only 官庄 means the town."""
         village = self._village(code)
@@ -124,23 +152,34 @@ class Gazetteer:
         return self._county.village(code)
 
     def _towns_in(self, text: str) -> set[str]:
-        return self._named(text, self._towns, lambda name, rest: True)
+        def borders(name: str, before: str, rest: str) -> bool:
+            """A town's bare name that is an everyday word (明月) needs something that names of places have."""
+            if SUFFIX.search(name) or not _everyday(name):
+                return True
+            return bool(AFTER_A_NAME.match(rest)) or bool(BEFORE_A_NAME.search(before))
+
+        return self._named(text, self._towns, borders)
 
     def _villages_in(self, text: str, towns: set[str] | None) -> set[str]:
-        def borders(name: str, rest: str) -> bool:
-            """A village's bare name of two signs needs something behind it that names of places have."""
+        def borders(name: str, before: str, rest: str) -> bool:
+            """A village's bare name of two signs needs something around it that names of places have."""
             if len(name) > RISKY or SUFFIX.search(name):
                 return True
-            return bool(re.match(r"村|社区|居委会|那边|这边|那里|这里|那头|附近|的|有|，|,|。|$", rest)) and bool(towns)
+            if towns:
+                return bool(AFTER_A_NAME.match(rest) or re.match(r"的|有|，|,|。|$", rest))
+            if _everyday(name):
+                return False
+            alone = BEFORE_A_NAME.search(before) and re.match("的|，|,|。|$", rest)
+            return bool(AFTER_A_NAME.match(rest) or alone)
 
         return self._named(text, self._villages, borders)
 
-    def _named(self, text: str, names: _Names, borders: object) -> set[str]:
+    def _named(self, text: str, names: _Names, borders: Callable[[str, str, str], bool]) -> set[str]:
         """Longest names first; what a longer name covers is not read again."""
         left, found = text, set()
         for name in _longest_first(names.exact):
             at = left.find(name)
-            if at >= 0 and borders(name, left[at + len(name) :]):  # type: ignore[operator]
+            if at >= 0 and borders(name, left[:at], left[at + len(name) :]):
                 found |= names.exact[name]
                 left = left.replace(name, " " * len(name))
         if not found:
@@ -149,7 +188,10 @@ class Gazetteer:
 
     @staticmethod
     def _by_sound(text: str, names: _Names) -> set[str]:
-        """Homophones: only for names with their kind behind them (国慈街道), so that common words are safe."""
+        """Homophones: only for names with their kind behind them (国慈街道), so that common words are safe.
+
+        Where no name sounds so, one of three signs or more may differ in one sign (五里碑社区), if only one does.
+        """
         for run in re.findall(r"[\u4e00-\u9fff]+", text):
             for end in re.finditer(r"街道|社区|居委会|村|镇", run):
                 for length in range(5, 1, -1):
@@ -159,6 +201,9 @@ class Gazetteer:
                     spoken = " ".join(lazy_pinyin(run[start : end.end()]))
                     if spoken in names.sound:
                         return names.sound[spoken]
+                near = names.one_sign_off(run[max(0, end.start() - 5) : end.end()])
+                if near:
+                    return near
         return set()
 
     @staticmethod
@@ -172,6 +217,12 @@ class Gazetteer:
         if words and len(joined) >= 6 and joined in names.latin:
             return names.latin[joined]
         return set()
+
+
+@lru_cache(maxsize=1024)
+def _everyday(name: str) -> bool:
+    """Whether a name is also a word that people use for other things."""
+    return int(jieba.get_FREQ(name) or 0) > EVERYDAY_FROM
 
 
 def _longest_first(names: dict[str, set[str]]) -> tuple[str, ...]:

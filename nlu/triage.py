@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import lru_cache
 from itertools import islice
@@ -16,18 +17,23 @@ import joblib
 import numpy as np
 import yaml
 from sklearn.linear_model import LogisticRegression
+from sklearn.svm import SVC
 
 from cases.county import County
 from nlu import contacts, dangers
 from nlu.encoder import encode
+from nlu.kinds import Kinds
 from nlu.language import language
-from nlu.matters import Boundaries, read_examples
+from nlu.matters import LETTER, Boundaries, cuts, read_examples
 from nlu.places import Gazetteer, Place
 from nlu.times import since
 
 LOOKUPS = Path(__file__).parent / "lookups"
 BATCH = 64
-DANGER_SURE = 0.6
+#: score from which a message tells of danger to life, and from which it may: then the resident is told whom to call
+DANGER_SURE, DANGER_MAYBE = 0.0, -0.65
+#: messages of several matters that are composed for training, in each language
+COMPOSED, SEED = {"zh": 240, "en": 80}, 20261125
 #: weight of the first reading beside the sentence vector in what a county's orders teach
 FIRST_READING = 0.35
 KINDS = {
@@ -36,6 +42,8 @@ KINDS = {
     "human": "human", "offtopic": "offtopic", "suggest": "suggestion", "praise": "praise",
 }  # fmt: skip
 SMALLTALK = "smalltalk"
+#: kinds of message that may tell several matters
+OF_MATTERS = frozenset({"complaint", "suggestion", "legal", "praise"})
 #: languages the examples are written in: what the model says of any other is a guess
 TAUGHT = frozenset({"zh", "en"})
 
@@ -61,6 +69,7 @@ class Reading:
     category_confidence: float
     emergency: bool
     danger: str | None
+    danger_maybe: bool
     matters: tuple[MatterPart, ...]
     place: Place
     contact: str | None
@@ -80,10 +89,12 @@ class Heads:
     """The trained part: linear models over sentence vectors (n, 384)."""
 
     intent: LogisticRegression
+    kind: Kinds
     category: LogisticRegression
     topic: LogisticRegression
     domain_of: dict[str, str]
     boundaries: Boundaries
+    danger: SVC
 
 
 @dataclass(frozen=True)
@@ -154,8 +165,10 @@ class Reader:
         intent, category = _fit(*_intents(nlu)), _fit(*_categories(county), C=30.0, weight=None)
         domain_of = {c.code: c.domain for c in county.categories}
         boundaries = Boundaries(category, intent, domain_of)
-        boundaries.fit(read_examples())
-        heads = Heads(intent, category, _fit(*_topics()), domain_of, boundaries)
+        boundaries.fit([*read_examples(), *composed(county)])
+        texts, intents = _intents(nlu)
+        kind = Kinds().fit(texts, encode(texts), [KINDS.get(i, SMALLTALK) for i in intents])
+        heads = Heads(intent, kind, category, _fit(*_topics()), domain_of, boundaries, _danger_head(county, nlu))
         model.parent.mkdir(parents=True, exist_ok=True)
         joblib.dump(heads, model)
 
@@ -173,15 +186,11 @@ class Reader:
                 yield self._read(words, vector)
 
     def _read(self, words: str, vector: np.ndarray) -> Reading:
-        chances = _chances(self.heads.intent, vector)
         danger = dangers.danger(words)
         spoken = language(words)
-        if danger is None and chances.get("danger", 0.0) >= DANGER_SURE and len(words) <= dangers.LONG:
-            danger = "other" if spoken in TAUGHT and not dangers.calm(words) else None
-        kinds: dict[str, float] = {}
-        for intent, chance in chances.items():
-            kind = KINDS.get(intent, SMALLTALK)
-            kinds[kind] = kinds.get(kind, 0.0) + chance
+        heard = self._danger_score(words, vector) if danger is None and spoken in TAUGHT else float("-inf")
+        danger = danger or (dangers.OTHER if heard >= DANGER_SURE else None)
+        kinds = self.heads.kind.chances(words, vector)
         kind = max(kinds, key=kinds.__getitem__)
         sure = kinds[kind]
         if danger is not None:
@@ -197,7 +206,8 @@ class Reader:
             category_confidence=category_sure,
             emergency=danger is not None,
             danger=danger,
-            matters=self._matters(words, domain, category),
+            danger_maybe=danger is None and heard >= DANGER_MAYBE,
+            matters=self._matters(words, domain, category, kind in OF_MATTERS),
             place=self._places.read(words),
             contact=contacts.phone(words),
             since=when.at if when else None,
@@ -210,6 +220,12 @@ class Reader:
             signals=tuple(code for code, pattern in marks.signals.items() if pattern.search(words)),
             confidence=min(sure, 0.99),
         )
+
+    def _danger_score(self, words: str, vector: np.ndarray) -> float:
+        """How much a message sounds like danger now, beyond the words known for it; a letter never does."""
+        if len(words) > dangers.LONG or dangers.calm(words):
+            return float("-inf")
+        return float(self.heads.danger.decision_function(vector[np.newaxis, :])[0])
 
     def _category(self, vector: np.ndarray) -> tuple[str, str, float]:
         """The first-level class by the sum of its categories, then the best category inside it."""
@@ -225,13 +241,27 @@ class Reader:
         learnt = self._known()
         return learnt.weigh(vector, found) if learnt else found
 
-    def _matters(self, words: str, domain: str, category: str) -> tuple[MatterPart, ...]:
-        """The message cut where a new matter begins; joined, the parts are the message."""
-        parts = self.heads.boundaries.split(words)
-        if len(parts) < 2:
-            return (MatterPart(words, domain, category),)
-        found = zip(parts, encode([part.strip() for part in parts]), strict=True)
-        return tuple(MatterPart(p, *self._category(v)[:2], place=self._places.read(p)) for p, v in found)
+    def _matters(self, words: str, domain: str, category: str, may_hold_several: bool) -> tuple[MatterPart, ...]:
+        """The message cut where a new matter begins; joined, the parts are the message.
+
+        What is no matter by itself, or of the same category as the part before it, goes on with that.
+        """
+        parts = self.heads.boundaries.split(words) if may_hold_several else [words]
+        apart: list[MatterPart] = []
+        lead, letter = "", len(words) > LETTER
+        for part, vector in zip(parts, encode([part.strip() for part in parts]), strict=True) if parts[1:] else ():
+            domain_here, category_here, _ = self._category(vector)
+            matter = KINDS.get(_best(self.heads.intent, vector)[0]) in (*OF_MATTERS, "question")
+            same = apart and (domain_here if letter else category_here) == (
+                apart[-1].domain if letter else apart[-1].category
+            )
+            if apart and (same or not matter):
+                apart[-1] = replace(apart[-1], text=apart[-1].text + part)
+            elif matter:
+                apart.append(MatterPart(lead + part, domain_here, category_here, self._places.read(lead + part)))
+            else:
+                lead += part
+        return tuple(apart) if len(apart) > 1 else (MatterPart(words, domain, category),)
 
 
 def to_row(reading: Reading, county: County) -> dict[str, Any]:
@@ -287,6 +317,7 @@ class _Marks:
     signals: dict[str, re.Pattern[str]]
     fields: dict[str, re.Pattern[str]]
     change: re.Pattern[str]
+    joins: dict[str, dict[str, list[str]]]
 
 
 @lru_cache(maxsize=1)
@@ -297,6 +328,7 @@ def _marks() -> _Marks:
         {code: re.compile(p, flags) for code, p in read["signals"].items()},
         {code: re.compile(p, flags) for code, p in read["fields"].items()},
         re.compile(read["change"], flags),
+        read["joins"],
     )
 
 
@@ -349,6 +381,37 @@ def _categories(county: County) -> tuple[list[str], list[str]]:
         texts += told
         labels += [category.code] * len(told)
     return texts, labels
+
+
+def _danger_head(county: County, nlu: Path) -> SVC:
+    """Danger to life against everything else that residents say, and what only sounds like it."""
+    texts, labels = _intents(nlu)
+    others = [*_categories(county)[0], *yaml.safe_load((LOOKUPS / "calm.yml").read_text(encoding="utf-8"))]
+    truth = [label == "danger" for label in labels] + [False] * len(others)
+    return SVC(C=10.0, gamma=4.0, class_weight="balanced").fit(encode([*texts, *others]), truth)
+
+
+def composed(county: County) -> Iterator[list[str]]:
+    """Messages whose matters are known, made of the examples of categories, to learn where matters part.
+
+    Examples of different categories joined are several matters; one with something behind it that people say of any
+    matter, or with commas of its own, is one.
+    """
+    chance = random.Random(SEED)
+    for spoken, words in _marks().joins.items():
+        told = [(c.code, line.rstrip("。.")) for c in county.categories for line in c.examples.get(spoken, ())]
+        for _ in range(COMPOSED[spoken]):
+            several = chance.sample(told, chance.choice((2, 2, 2, 3)))
+            if len({code for code, _ in several}) == len(several):
+                parts = [several[0][1]]
+                for _, line in several[1:]:
+                    before, lead = chance.choice(words["apart"]).split("|")
+                    parts[-1] += before
+                    parts.append(lead + line)
+                yield parts
+            _, one = chance.choice(told)
+            yield [one + chance.choice(words["on"]) + chance.choice(words["tails"])]
+        yield from ([line] for _, line in told if cuts(line))
 
 
 def _topics() -> tuple[list[str], list[str]]:

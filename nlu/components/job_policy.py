@@ -15,15 +15,17 @@ from rasa.shared.core.trackers import DialogueStateTracker
 ASIDE = frozenset(
     {
         "danger", "human", "cancel", "repeat", "why_ask", "switch_language", "explain", "greet", "thanks",
-        "goodbye", "ask", "follow_case", "urge", "withdraw", "offtopic", "continue_job",
+        "goodbye", "abuse", "ask", "follow_case", "urge", "withdraw", "offtopic", "continue_job",
     }
 )  # fmt: skip
 #: asides that a short or strange answer is easily taken for: they need to be clear
 NEEDS_CLEAR = {
     "ask": 0.38, "follow_case": 0.6, "urge": 0.75, "withdraw": 0.75, "offtopic": 0.75, "greet": 0.5, "thanks": 0.6,
     "goodbye": 0.6, "explain": 0.6, "continue_job": 0.5, "cancel": 0.5, "repeat": 0.5, "why_ask": 0.5, "human": 0.5,
-    "switch_language": 0.5,
+    "switch_language": 0.5, "abuse": 0.6,
 }  # fmt: skip
+#: words without a number are hardly an answer to the question for one
+EASIER = 0.6
 #: what settles a question by itself, whatever the intent looks like
 ANSWERS = {
     "where": ("town", "village", "place_said", "place_choice"),
@@ -36,7 +38,9 @@ ANSWERS = {
 STORIES = frozenset({"what", "facts", "more"})
 STORY_ASIDES = frozenset({"danger", "human", "cancel", "repeat", "why_ask", "switch_language"})
 #: questions that only offer something: whoever speaks of something else has passed them over
-OFFERS = frozenset({"adviser", "rate", "rate_words", "withdraw"})
+OFFERS = frozenset({"adviser", "rate", "rate_words", "withdraw", "detail"})
+#: what an answer to the question of a category may look like, too
+TELLS = frozenset({"report_problem", "suggest", "add_to_case"})
 OPENS = frozenset({"ask", "report_problem", "suggest", "praise", "consult_law", "follow_case", "urge", "add_to_case"})
 #: these have said all there is to say: the question that waits is not asked again behind them
 ENDS_TURN = frozenset({"action_human", "action_cancel", "action_danger"})
@@ -80,7 +84,11 @@ def next_action(tracker: DialogueStateTracker) -> str | None:
     if any(e["entity"] == "foreign" for e in message.entities) and intent != "danger":
         return "action_foreign"
     asked = tracker.get_slot("asked")
-    if job is not None and asked is not None and not _is_aside(intent, sure, asked, message.entities, job):
+    read = {e["value"] for e in message.entities if e["entity"] == "category"}
+    other = bool(read) and tracker.get_slot("category") not in read
+    if asked == "detail" and other and intent in TELLS | {"inform", "correct"}:
+        return "action_report_problem"
+    if job is not None and asked is not None and not _is_aside(intent, sure, asked, message.entities, job, other):
         return f"action_{job}"
     if sure < UNSURE_BELOW and intent != "danger":
         follows = tracker.get_slot("about") and len(message.text or "") <= FOLLOWS_UP_TO
@@ -88,14 +96,17 @@ def next_action(tracker: DialogueStateTracker) -> str | None:
     return None
 
 
-def _is_aside(intent: str, sure: float, asked: str, entities: list[dict[str, Any]], job: str) -> bool:
+def _is_aside(
+    intent: str, sure: float, asked: str, entities: list[dict[str, Any]], job: str, other_matter: bool
+) -> bool:
     if intent == "danger":
         return True
     if intent == "consult_law" and job == "report_problem":
         return asked not in STORIES and sure >= 0.6 and not _answers(asked, entities)
     if asked in OFFERS and intent in OPENS and sure >= 0.5:
-        return True
-    if intent not in ASIDE or sure < NEEDS_CLEAR.get(intent, 0.0):
+        return asked != "detail" or intent not in TELLS or other_matter
+    easier = EASIER if asked == "contact" and not _answers(asked, entities) else 1.0
+    if intent not in ASIDE or sure < easier * NEEDS_CLEAR.get(intent, 0.0):
         return False
     if asked in STORIES:
         return intent in STORY_ASIDES or (intent == "ask" and sure >= 0.8) or (intent == "follow_case" and sure >= 0.8)

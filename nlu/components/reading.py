@@ -91,14 +91,22 @@ class ReadingExtractor(EntityExtractorMixin, GraphComponent):
         elif _tells_language(message.get(TEXT), reading.language):
             found.append(("language", reading.language))
         found += [("matter", _part(part)) for part in reading.matters] if len(reading.matters) > 1 else []
+        if reading.danger_maybe:
+            found.append(("danger_maybe", True))
         span = {"start": 0, "end": len(message.get(TEXT)), "extractor": type(self).__name__}
         entities = [{"entity": name, "value": value, **span} for name, value in found if value is not None]
         message.set(ENTITIES, message.get(ENTITIES, []) + entities, add_to_output=True)
         if reading.danger is not None:
             message.set(INTENT, {"name": "danger", "confidence": 1.0}, add_to_output=True)
         elif message.get(INTENT, {}).get("name") == "danger" and message.get(INTENT)["confidence"] < 1.0:
-            calmer = [r for r in message.get(INTENT_RANKING_KEY) or () if r["name"] != "danger"]
+            rest = 1.0 - message.get(INTENT)["confidence"]
+            calmer = [
+                {**r, "confidence": r["confidence"] / rest}
+                for r in message.get(INTENT_RANKING_KEY) or ()
+                if r["name"] != "danger"
+            ]
             message.set(INTENT, calmer[0] if calmer else {"name": None, "confidence": 0.0}, add_to_output=True)
+            message.set(INTENT_RANKING_KEY, calmer, add_to_output=True)
 
 
 def _value(reading: Reading, path: str) -> Any:

@@ -13,6 +13,7 @@ import httpx
 
 AT_ONCE = (1, 8, 32)
 EACH = 12
+WARM_UP = 10
 
 Send = Callable[[httpx.AsyncClient, str, str], Awaitable[httpx.Response]]
 
@@ -62,6 +63,6 @@ async def measure(url: str, send: Send, messages: list[str], residents: int) -> 
 
 
 def all_loads(url: str, send: Send, messages: list[str]) -> list[Load]:
-    """One warm-up, then each size once."""
-    asyncio.run(measure(url, send, messages, 2))
+    """One warm-up with residents of its own, then each size once."""
+    asyncio.run(measure(url, send, messages, WARM_UP))
     return [asyncio.run(measure(url, send, messages, n)) for n in AT_ONCE]

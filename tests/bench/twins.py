@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from actions.alike import SAME
+from actions.alike import SAME, SAME_ACROSS_LANGUAGES, elsewhere
 from knowledge.meaning import engine
 
 if TYPE_CHECKING:
@@ -36,4 +36,7 @@ def measure(
 def same(bench: Bench, one: str, two: str) -> bool:
     """What the dialogue would ask about, the place being the same: one category, and near in meaning."""
     first, second = bench.reader.read(one), bench.reader.read(two)
-    return first.category == second.category and float(engine().query(one) @ engine().query(two)) >= SAME
+    if first.category != second.category or elsewhere(first.place.said, second.place.said):
+        return False
+    least = SAME if first.language == second.language else SAME_ACROSS_LANGUAGES
+    return float(engine().query(one) @ engine().query(two)) >= least

@@ -88,8 +88,20 @@ async def test_a_failing_action_is_a_failure_and_not_silence(executor: ActionExe
         await run(LocalAction(name, executor))
 
 
-def test_the_schema_is_compiled_once_and_is_still_rasas() -> None:
-    assert LocalAction._schema.schema == RemoteAction.action_response_format_spec()
+class _Oversteps(Action):
+    """Sets a slot that the domain doesn't have."""
+
+    def name(self) -> str:
+        return "action_oversteps"
+
+    async def run(self, dispatcher: Any, tracker: Any, domain: Any) -> list[dict[str, Any]]:
+        return [SlotSet("elsewhere", 1).as_dict()]
+
+
+async def test_an_action_sets_slots_of_the_domain_and_no_others(executor: ActionExecutor) -> None:
+    executor.register_action(_Oversteps())
+    with pytest.raises(ActionFailed, match="action_oversteps"):
+        await run(LocalAction("action_oversteps", executor))
 
 
 def test_rasa_is_the_version_whose_methods_we_extend() -> None:

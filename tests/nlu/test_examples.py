@@ -25,7 +25,7 @@ FILES = {
     "offtopic": ("offtopic",),
     "talk": (
         "affirm", "deny", "cancel", "correct", "inform", "withhold", "repeat", "why_ask", "switch_language",
-        "continue_job", "unsure",
+        "continue_job", "unsure", "abuse",
     ),
 }  # fmt: skip
 #: at least so many Chinese examples; English has at least a third of it

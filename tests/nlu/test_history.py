@@ -83,7 +83,7 @@ def test_json_lines_and_categories_by_code_or_name_are_read(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("内容\n路灯坏了\n", "line 2: no label"),
+        ("内容\n路灯坏了\n", "line 2: no class"),
         ("类别,内容\n城乡建设,\n", "line 2: no text"),
         ('{"text": "a", "class": "urban"}\n{broken\n', "line 2: not JSON"),
     ],

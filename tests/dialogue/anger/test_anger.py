@@ -30,7 +30,7 @@ def test_what_was_said_in_anger_is_marked_for_staff_and_kept(resident: Resident,
     assert {"anger", "no_response"} <= set(case.signals) and case.words == (words,)
 
 
-@pytest.mark.parametrize("words", ["你是猪吗", "废物机器人", "滚", "你们政府都是骗子", "you are useless"])
+@pytest.mark.parametrize("words", ["你是猪吗", "废物一个", "滚", "你们全是骗子", "you are so useless"])
 def test_bare_abuse_is_answered_shortly_and_a_person_is_in_reach(resident: Resident, words: str) -> None:
     told = resident.say(words)
     assert told.rows and len(told.text) < 120

@@ -74,6 +74,6 @@ def test_in_english_say_it_again_repeats_the_question(resident: Resident) -> Non
 
 
 def test_in_english_why_do_you_ask_is_answered(resident: Resident) -> None:
-    resident.say("there is rubbish everywhere in front of our house")
+    resident.say("rubbish is piling up and it stinks")
     told = resident.say("why do you ask")
     assert len(told.rows) == 2 and "Where" in told.rows[-1]["text"]

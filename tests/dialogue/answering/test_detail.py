@@ -1,0 +1,55 @@
+"""Behind the number one question of the category, which nobody has to answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.dialogue.resident import Resident
+
+LAMP = "国瓷街道五里牌社区的路灯从上个月开始就不亮了"
+
+
+@pytest.fixture
+def filed(resident: Resident) -> Resident:
+    resident.say(LAMP)
+    resident.press("不留电话")
+    assert "编号" in resident.press("对，提交").text and "灯杆" in resident.last.text
+    return resident
+
+
+@pytest.mark.parametrize("said", ["整条街都不亮，编号是C12", "就学校门口那一盏", "一片都黑了"])
+def test_the_answer_goes_into_the_case(filed: Resident, case_of, said: str) -> None:
+    number = filed.last.number
+    assert filed.say(said).number == number
+    assert case_of(number).words == (LAMP, said)
+
+
+@pytest.mark.parametrize("said", ["不用补充了", "不晓得", "没有了", "谢谢"])
+def test_nobody_has_to_answer(filed: Resident, case_of, said: str) -> None:
+    number = filed.last.number
+    filed.say(said)
+    assert case_of(number).words == (LAMP,)
+
+
+def test_another_matter_opens_another_report(filed: Resident, case_of) -> None:
+    number = filed.last.number
+    assert "哪里" in filed.say("还有一件事，老板拖欠我三个月工资不给").text
+    assert case_of(number).words == (LAMP,)
+
+
+def test_a_question_behind_the_number_is_answered(filed: Resident) -> None:
+    assert filed.say("身份证丢了怎么补办").sources
+
+
+def test_who_told_enough_is_asked_nothing_more(resident: Resident) -> None:
+    resident.say(
+        "国瓷街道五里牌社区学校门口整条街的路灯从上个月开始就不亮了，一共七八盏，灯杆编号看不清，学生下晚自习都害怕"
+    )
+    resident.press("不留电话")
+    assert len(resident.press("对，提交").rows) == 1
+
+
+def test_the_question_is_put_in_english_too(resident: Resident) -> None:
+    resident.say("The street lamp in Guoci has been out since last month")
+    resident.press("Leave none")
+    assert "post has a number" in resident.press("Yes, submit").text
