@@ -118,7 +118,7 @@ class Draft:
         later = tuple(w for w in self.words if w != whole)
         drafts = []
         for part in self.parts:
-            own = {name: part.get(name) for name in PLACE} if part.get("town") else {}
+            own: dict[str, Any] = {name: part.get(name) for name in PLACE} if part.get("town") else {}
             own |= {"category": part.get("category"), "domain_code": part.get("domain")}
             drafts.append(replace(self, parts=(), words=(part["text"], *later), **own))
         return drafts

@@ -307,7 +307,7 @@ class _Reader:
         """Line of each item of a file that is one YAML list."""
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
         node = yaml.compose((self._folder / name).read_text(encoding="utf-8"), Loader=loader)
-        return [item.start_mark.line + 1 for item in node.value]
+        return [item.start_mark.line + 1 for item in (node.value if node else ())]
 
     def _table(
         self,

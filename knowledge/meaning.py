@@ -56,7 +56,7 @@ class Meaning:
 
     def __init__(self, folder: Path, packed: Path = PACKED) -> None:
         self._lock = threading.Lock()
-        self.ask: Callable[[str], Vector] = lambda text: engine().query(text)  # type: ignore[no-any-return]
+        self.ask: Callable[[str], Vector] = lambda text: engine().query(text)
         self._questions: OrderedDict[str, Vector] = OrderedDict()
         folder.mkdir(parents=True, exist_ok=True)
         self._store = sqlite3.connect(folder / "vectors.db", check_same_thread=False, timeout=30)

@@ -67,7 +67,9 @@ def read_history(file: Path, county: County) -> tuple[list[WorkOrder], dict[str,
     or the name of a first-level class or of a category. Raises HistoryError.
     """
     known = yaml.safe_load((LOOKUPS / "history.yml").read_text(encoding="utf-8"))
-    labels = {d.code: (d.code, None) for d in county.domains} | {d.name: (d.code, None) for d in county.domains}
+    labels: dict[str, tuple[str, str | None]] = {}
+    for domain in county.domains:
+        labels |= dict.fromkeys((domain.code, domain.name), (domain.code, None))
     for category in county.categories:
         labels |= dict.fromkeys((category.code, category.name["zh"]), (category.domain, category.code))
     orders, unknown = [], Counter[str]()

@@ -130,7 +130,8 @@ class Reader:
         self._county, self.heads = county, heads
         self._places = Gazetteer(county)
         self._zone = ZoneInfo(county.timezone)
-        self._learnt_file, self._learnt, self._learnt_at = learnt, None, 0
+        self._learnt_file, self._learnt_at = learnt, 0
+        self._learnt: Learnt | None = None
 
     @classmethod
     def load(cls, city: Path, model: Path, learnt: Path | None = None) -> Reader:

@@ -86,7 +86,7 @@ def next_action(tracker: DialogueStateTracker) -> str | None:
     asked = tracker.get_slot("asked")
     read = {e["value"] for e in message.entities if e["entity"] == "category"}
     other = bool(read) and tracker.get_slot("category") not in read
-    if asked == "detail" and other and intent in TELLS | {"inform", "correct"}:
+    if asked == "detail" and other and intent in TELLS | {"inform", "correct", "urge"}:
         return "action_report_problem"
     if job is not None and asked is not None and not _is_aside(intent, sure, asked, message.entities, job, other):
         return f"action_{job}"
