@@ -16,6 +16,8 @@ from pathlib import Path
 
 import httpx
 
+from cases.store import Store, cases
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -82,6 +84,13 @@ class Installation:
             )
         for name in names:
             self._await(name)
+
+    def settle(self) -> None:
+        """No case of an earlier test is open any more, so that none is offered to be followed."""
+        store = Store(self.database_url)
+        with store.write() as write:
+            write.execute(cases.update().values(status="withdrawn"))
+        store.engine.dispose()
 
     def kill(self, name: str) -> None:
         """kill -9, no good-bye."""

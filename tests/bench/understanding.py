@@ -45,8 +45,9 @@ class Line:
 
 
 def own(name: str) -> list[dict[str, Any]]:
-    """One of our own sets."""
-    return [json.loads(line) for line in (OWN / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
+    """One of our own sets; empty where it isn't written yet."""
+    file = OWN / f"{name}.jsonl"
+    return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()] if file.exists() else []
 
 
 def shared(path: str) -> list[dict[str, Any]]:
@@ -126,8 +127,9 @@ class Bench:
         truth, told = [bool(row["danger"]) for row in rows], [r.danger is not None for r in read]
         recall, precision = hits(truth, told)
         other = self.rival.dangers(rows, truth) if self.rival else ("", "")
-        yield Line("danger, recall", "own: dangers + kinds", len(rows), score(recall), "≥ 0.98", other[0])
-        yield Line("danger, precision", "own: dangers + kinds", len(rows), score(precision), "≥ 0.85", other[1])
+        of = "own: kinds" + (" + dangers" if own("dangers") else "")
+        yield Line("danger, recall", of, len(rows), score(recall), "≥ 0.98", other[0])
+        yield Line("danger, precision", of, len(rows), score(precision), "≥ 0.85", other[1])
 
     def places(self) -> Iterable[Line]:
         """Place to the village, or the right question."""

@@ -32,7 +32,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def phone(browser: Browser, running: Installation) -> Iterator[Page]:
-    """A resident's phone on the chat page."""
+    """A resident's phone on the chat page, when no case of others is open."""
+    running.settle()
     context: BrowserContext = browser.new_context(viewport=PHONE, locale="zh-CN", timezone_id="Asia/Shanghai")
     page = context.new_page()
     page.goto(running.chat + "/")

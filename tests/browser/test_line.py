@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Browser, Page, expect
 
 from tests.running import Installation
 
@@ -103,6 +103,25 @@ def test_a_case_goes_through_six_steps_and_the_resident_hears_of_each(
     operator.goto(f"{running.console}/cases/{number}")
     assert "6" in operator.locator(".steps .now").inner_text()
     shot(operator, "console-rated")
+
+
+def test_a_neighbour_follows_the_case_and_hears_of_each_step(
+    phone: Page, browser: Browser, staff: SignIn, running: Installation, shot: Shot
+) -> None:
+    number = file_a_lamp(phone)
+    neighbour = browser.new_context(viewport={"width": 390, "height": 844}, locale="zh-CN").new_page()
+    neighbour.goto(running.chat + "/")
+    write(neighbour, "五里牌社区这边路灯坏了，黑得很，上个月就这样")
+    shot(neighbour, "chat-join")
+    press(neighbour, "一起跟进")
+    assert number_on(neighbour) == number
+    operator = staff("example-operator")
+    operator.goto(f"{running.console}/cases/{number}")
+    assert "另有 1 人跟进" in operator.locator("main").inner_text()
+    shot(operator, "console-followed")
+    move(operator, "register")
+    expect(neighbour.locator("#log .message.notice")).to_have_count(1, timeout=30_000)
+    neighbour.context.close()
 
 
 def unit_login_of(running: Installation, number: str) -> str:

@@ -9,16 +9,15 @@ import pytest
 from cases.case import Case
 from cases.county import County
 from cases.desk import Desk
-from cases.store import Store, cases
+from cases.store import Store
 from tests.dialogue.resident import Resident
 from tests.running import ROOT, Installation
 
 
 @pytest.fixture
-def resident(running: Installation, desk: Desk) -> Resident:
+def resident(running: Installation) -> Resident:
     """Somebody who opens the chat for the first time, when no case of others is open."""
-    with desk.store.write() as write:
-        write.execute(cases.update().values(status="withdrawn"))
+    running.settle()
     return Resident(running.chat)
 
 
