@@ -6,6 +6,7 @@ import base64
 import datetime
 import html
 import io
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +29,12 @@ class Matrix:
 
 def picture(matrix: Matrix) -> str:
     """A PNG as a data URL; each row is shaded by its share."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of matplotlib about its own parser
+        return _drawn(matrix)
+
+
+def _drawn(matrix: Matrix) -> str:
     import matplotlib
 
     matplotlib.use("Agg")
