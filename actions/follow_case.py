@@ -73,7 +73,7 @@ class ActionFollowCase(_AboutOneCase):
     def act(self, said: CollectingDispatcher, turn: Turn, at: Office, case: Case, own: list[Case]) -> Events:
         """See parent class."""
         asked = turn.slots.get("asked") if turn.slots.get("job") == "follow_case" else None
-        ended = [SlotSet("job", None), SlotSet("asked", None)]
+        ended = back(turn)
         if asked == "withdraw" and turn.intent in ("affirm", "withdraw"):
             at.desk.withdraw(case.id, turn.conversation_id, turn.ref, turn.text)
             said.utter_message(response="utter_withdrawn", number=case.number)
@@ -153,7 +153,7 @@ class ActionRate(_AboutOneCase):
 
 def add_detail(said: CollectingDispatcher, turn: Turn, at: Office, case: Case) -> Events:
     """Adds the answer to the question of the case's category; not knowing is as good."""
-    if turn.intent in ("unsure", "deny", "withhold", "affirm", "thanks"):
+    if turn.pressed or turn.intent in ("unsure", "deny", "withhold", "affirm", "thanks"):
         said.utter_message(response="utter_detail_passed")
     else:
         at.desk.add_words(case.id, turn.conversation_id, turn.ref, turn.text)
@@ -167,6 +167,11 @@ def locate(said: CollectingDispatcher, turn: Turn, at: Office, case: Case) -> Ev
         place = Draft(asked="where").hear(turn).place()
         at.desk.add_words(case.id, turn.conversation_id, turn.ref, turn.text, **place)
         said.utter_message(response="utter_words_added", number=case.number)
+    return back(turn)
+
+
+def back(turn: Turn) -> Events:
+    """This job is over: a report or a consultation that it broke into is taken up again where it was."""
     draft = replace(Draft.of(turn), asked=None)
     if not draft.words:
         return [SlotSet("job", None), SlotSet("asked", None)]
@@ -185,8 +190,9 @@ def rate(said: CollectingDispatcher, turn: Turn, at: Office, case: Case) -> Even
     score = int(score)
     at.desk.rate(case.id, turn.conversation_id, turn.ref, score, None if turn.pressed else turn.text)
     said.utter_message(response="utter_rated_low" if score <= LOW else "utter_rated", number=case.number, score=score)
-    asked = "rate_words" if score <= LOW else None
-    return [SlotSet("job", "follow_case" if asked else None), SlotSet("asked", asked)]
+    if score <= LOW:
+        return [SlotSet("job", "follow_case"), SlotSet("asked", "rate_words")]
+    return back(turn)
 
 
 def state(case: Case, at: Office, turn: Turn) -> dict[str, str]:

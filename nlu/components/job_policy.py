@@ -39,6 +39,8 @@ STORIES = frozenset({"what", "facts", "more"})
 STORY_ASIDES = frozenset({"danger", "human", "cancel", "repeat", "why_ask", "switch_language"})
 #: questions that only offer something: whoever speaks of something else has passed them over
 OFFERS = frozenset({"adviser", "rate", "rate_words", "withdraw", "detail"})
+#: questions that a rating answers; at any other it is the answer to a notice
+RATES = frozenset({"rate", "rate_words"})
 #: what an answer to the question of a category may look like, too
 TELLS = frozenset({"report_problem", "suggest", "add_to_case"})
 OPENS = frozenset({"ask", "report_problem", "suggest", "praise", "consult_law", "follow_case", "urge", "add_to_case"})
@@ -99,7 +101,7 @@ def next_action(tracker: DialogueStateTracker) -> str | None:
 def _is_aside(
     intent: str, sure: float, asked: str, entities: list[dict[str, Any]], job: str, other_matter: bool
 ) -> bool:
-    if intent == "danger":
+    if intent == "danger" or (intent == "rate" and asked not in RATES):
         return True
     if intent == "consult_law" and job == "report_problem":
         return asked not in STORIES and sure >= 0.6 and not _answers(asked, entities)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cases.desk import Desk
 from tests.dialogue.resident import Resident
 
 LAMP = "国瓷街道五里牌社区的路灯从上个月开始就不亮了"
@@ -39,6 +40,32 @@ def test_another_matter_opens_another_report(filed: Resident, case_of) -> None:
 
 def test_a_question_behind_the_number_is_answered(filed: Resident) -> None:
     assert filed.say("身份证丢了怎么补办").sources
+
+
+def closed(desk: Desk, number: str) -> None:
+    """The case through its steps to the day it is closed."""
+    for move, role in (("register", "operator"), ("dispatch", "operator"), ("accept", "unit"), ("answer", "unit"),
+                       ("close", "operator")):  # fmt: skip
+        case = desk.case(number)
+        known = {"note": "修好了"} if move == "answer" else {}
+        desk.move(case.id, move, actor="s", role=role, version=case.version, **known)
+
+
+def test_a_rating_is_no_answer_to_that_question(filed: Resident, desk: Desk) -> None:
+    number = filed.last.number
+    closed(desk, number)
+    filed.say("5 分")
+    case = desk.case(number)
+    assert case.rating == 5 and case.words == (LAMP,)
+
+
+def test_a_rating_in_the_middle_of_another_report_is_taken_and_the_report_goes_on(filed: Resident, desk: Desk) -> None:
+    number = filed.last.number
+    filed.tell("不用补充了", "官庄镇的垃圾一个星期没人收了")
+    closed(desk, number)
+    told = filed.say("5 分")
+    assert desk.case(number).rating == 5
+    assert "电话" in told.rows[-1]["text"]
 
 
 def test_who_told_enough_is_asked_nothing_more(resident: Resident) -> None:
