@@ -22,7 +22,16 @@ ROOT = Path(__file__).resolve().parent
 MODELS = ROOT / "models"
 MODEL = MODELS / "minhu.tar.gz"
 TRIAGE = MODELS / "triage.joblib"
-TAUGHT_BY = ("nlu", "city/categories.yml", "city/towns.csv", "city/villages.csv", "domain.yml", "config.yml", "uv.lock")
+TAUGHT_BY = (
+    "nlu",
+    "e5",
+    "city/categories.yml",
+    "city/towns.csv",
+    "city/villages.csv",
+    "domain.yml",
+    "config.yml",
+    "uv.lock",
+)
 SPACE_NEEDED = 500_000_000
 #: messages that are encoded together
 TOGETHER = 32
@@ -221,7 +230,6 @@ def bot(_: argparse.Namespace) -> int:
 
     from actions.office import office
     from nlu.dialogue_store import DialogueStore
-    from nlu.encoder import one
     from nlu.engine import load_bot
 
     logging.basicConfig(level=logging.INFO, format="%(name)s %(message)s")
@@ -231,9 +239,10 @@ def bot(_: argparse.Namespace) -> int:
     channels = create_http_input_channels(None, "credentials.yml")
     app = configure_app(channels, enable_api=False, route="/", port=bot_port())
 
+    office()  # read before the first resident comes
+
     async def start(running: Any, loop: asyncio.AbstractEventLoop) -> None:
         url = os.environ.get("MINHU_DIALOGUE_URL", f"sqlite:///{var() / 'dialogue.db'}")
-        office().library.ask_by(one)
         running.ctx.agent = load_bot(MODEL, DialogueStore(None, url))
 
     app.register_listener(start, "before_server_start")

