@@ -132,10 +132,19 @@ class Conversation:
 
 @dataclass(frozen=True)
 class Heard:
-    """A stored inbound message; `new` is False when its ref was stored before."""
+    """A stored inbound message and how its conversation stood; `new` is False when its ref was stored before."""
 
     message: Message
     new: bool
+    holder: str
+    language: str
+
+
+@dataclass(frozen=True)
+class Said:
+    """Stored replies to an inbound message, and who holds the conversation after them."""
+
+    replies: list[Message]
     holder: str
 
 

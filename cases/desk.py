@@ -12,7 +12,7 @@ from argon2.exceptions import VerificationError
 from sqlalchemy.engine import Connection
 
 from cases import audit, limits, routing
-from cases.case import AuditEntry, Case, Contact, Conversation, Event, Heard, Matter, Message, Utterance, mask
+from cases.case import AuditEntry, Case, Contact, Conversation, Event, Heard, Matter, Message, Said, Utterance, mask
 from cases.county import County, StaffMember
 from cases.errors import NotFound, Refused, Stale
 from cases.lifecycle import MOVES, OPEN, Move, allowed
@@ -73,9 +73,9 @@ class Desk:
                 known = self._conversation_row(write, conversation_id)
             before = self._message_by_ref(write, conversation_id, ref)
             if before is not None:
-                return Heard(before, False, known["holder"])
+                return Heard(before, False, known["holder"], known["language"])
             message = self._append(write, conversation_id, ref, "resident", text, attachments=attachments)
-            return Heard(message, True, known["holder"])
+            return Heard(message, True, known["holder"], known["language"])
 
     def answered(self, conversation_id: str, ref: str) -> list[Message] | None:
         """The replies stored for an inbound ref; None while it has none."""
@@ -85,23 +85,29 @@ class Desk:
                 return None
             return self._replies(read, conversation_id, ref)
 
-    def say(self, conversation_id: str, ref: str, utterances: Sequence[Utterance]) -> list[Message]:
+    def say(self, conversation_id: str, ref: str, utterances: Sequence[Utterance]) -> Said:
         """Stores the bot's replies to the inbound `ref` and marks it answered; said once, whatever is repeated."""
+        query = (
+            sa.select(messages.c.id, messages.c.answered_at, conversations.c.holder)
+            .join(conversations, conversations.c.id == messages.c.conversation_id)
+            .where(messages.c.conversation_id == conversation_id, messages.c.ref == ref)
+        )
         with self.store.write() as write:
-            inbound = self._message_by_ref(write, conversation_id, ref)
+            inbound = write.execute(query).first()
             if inbound is None:
                 raise NotFound(ref)
-            if self._is_answered(write, inbound.id):
-                return self._replies(write, conversation_id, ref)
+            if inbound.answered_at is not None:
+                return Said(self._replies(write, conversation_id, ref), inbound.holder)
+            first = self._take_seqs(write, conversation_id, len(utterances))
             said = [
                 self._append(
                     write, conversation_id, f"{ref}>{n}", "bot", u.text, buttons=u.buttons, sources=u.sources,
-                    delivery="waiting",
+                    delivery="waiting", seq=first + n,
                 )
                 for n, u in enumerate(utterances)
             ]  # fmt: skip
             write.execute(messages.update().where(messages.c.id == inbound.id).values(answered_at=self.clock()))
-            return said
+            return Said(said, inbound.holder)
 
     def unanswered(self, older_than_seconds: float) -> list[Message]:
         """Inbound messages that nobody answered, oldest first: the process was killed in between."""
@@ -526,20 +532,24 @@ class Desk:
         delivery: str = "none",
         case_id: int | None = None,
         speaker: str | None = None,
+        seq: int | None = None,
     ) -> Message:
-        update = conversations.update().where(conversations.c.id == conversation_id)
-        write.execute(update.values(last_seq=conversations.c.last_seq + 1))
-        seq = write.execute(
-            sa.select(conversations.c.last_seq).where(conversations.c.id == conversation_id)
-        ).scalar_one()
         row = {
-            "conversation_id": conversation_id, "seq": seq, "ref": ref, "author": author, "text": text,
+            "conversation_id": conversation_id, "seq": seq or self._take_seqs(write, conversation_id),
+            "ref": ref, "author": author, "text": text,
             "buttons": [dict(b) for b in buttons], "sources": [dict(s) for s in sources],
             "attachments": list(attachments), "delivery": delivery, "error": None, "case_id": case_id,
             "created_at": self.clock(), "staff": speaker,
         }  # fmt: skip
         new_id = write.execute(messages.insert().values(**row)).inserted_primary_key[0]
         return message_of({**row, "id": new_id})
+
+    def _take_seqs(self, write: Connection, conversation_id: str, count: int = 1) -> int:
+        """The first of `count` numbers in the conversation that nobody else will have."""
+        here = conversations.c.id == conversation_id
+        write.execute(conversations.update().where(here).values(last_seq=conversations.c.last_seq + count))
+        last: int = write.execute(sa.select(conversations.c.last_seq).where(here)).scalar_one()
+        return last - count + 1
 
     def _message_by_ref(self, connection: Connection, conversation_id: str, ref: str) -> Message | None:
         query = sa.select(messages).where(messages.c.conversation_id == conversation_id, messages.c.ref == ref)

@@ -114,7 +114,7 @@ class Desk(Protocol):
     store: Any
     hear: Callable[..., Any]
     answered: Callable[..., list[Message] | None]
-    say: Callable[..., list[Message]]
+    say: Callable[..., Any]
     unanswered: Callable[..., list[Message]]
     transcript: Callable[..., list[Message]]
     conversation: Callable[..., Any]
@@ -170,8 +170,7 @@ class Gate:
             language=inbound.language,
             attachments=inbound.attachments,
         )
-        language = self._desk.conversation(inbound.conversation_id).language
-        return Taken(inbound, heard.message.seq, heard.new, language, heard.holder)
+        return Taken(inbound, heard.message.seq, heard.new, heard.language, heard.holder)
 
     # --- after a kill --------------------------------------------------------------------------------------------
 
@@ -208,13 +207,9 @@ class Gate:
                     return Answer(before, self._desk.conversation(conversation).holder)
             holder = taken.holder if alone else self._desk.conversation(conversation).holder
             said = await self._said(taken, holder)
-            answer = await self._commits.do(lambda: self._say(conversation, ref, said))
-            self._remember(conversation, answer.replies)
-            return answer
-
-    def _say(self, conversation: str, ref: str, said: list[Utterance]) -> Answer:
-        replies = self._desk.say(conversation, ref, said)
-        return Answer(replies, self._desk.conversation(conversation).holder)
+            stored = await self._commits.do(lambda: self._desk.say(conversation, ref, said))
+            self._remember(conversation, stored.replies)
+            return Answer(stored.replies, stored.holder)
 
     async def _said(self, taken: Taken, holder: str) -> list[Utterance]:
         inbound, language = taken.inbound, known_language(taken.language)

@@ -7,6 +7,7 @@ they are unpacked once, when an installation is made; their values stay the same
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +35,7 @@ def write_layers(weights: Weights, path: Path) -> None:
     def tensor(name: str) -> str:
         return constant(name, np.array(weights.tensors[name]))
 
-    def node(kind: str, takes: list[str], gives: list[str], domain: str = MICROSOFT, **how: object) -> str:
+    def node(kind: str, takes: list[str], gives: list[str], domain: str = MICROSOFT, **how: Any) -> str:
         nodes.append(helper.make_node(kind, takes, gives, domain=domain, **how))
         return gives[0]
 
@@ -70,7 +71,7 @@ def write_layers(weights: Weights, path: Path) -> None:
         wide = node("BiasGelu", [wide, tensor(f"{here}.fi.b")], [f"{here}.gelu"])
         x = added(x, product(wide, f"{here}.fo", [f"{here}.fo"], weights.sizes["inner"]), f"{here}.oln")
     node("Identity", [x], ["hidden"], "")
-    shape = ["batch", "length", width]
+    shape: list[str | int | None] = ["batch", "length", width]
     graph = helper.make_graph(
         nodes, "multilingual-e5-small",
         [helper.make_tensor_value_info("embedded", TensorProto.FLOAT, shape),

@@ -126,7 +126,15 @@ def made(folder: Path, source: weights.Weights) -> tuple[Path, Path]:
     return files
 
 
-@lru_cache(maxsize=1)
+_loading = threading.Lock()
+
+
 def model() -> Model:
-    """The model of this process, loaded at its first use."""
+    """The model of this process, loaded at its first use, whichever thread comes first."""
+    with _loading:
+        return _loaded()
+
+
+@lru_cache(maxsize=1)
+def _loaded() -> Model:
     return Model(FOLDER)

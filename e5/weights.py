@@ -69,7 +69,7 @@ def read(path: Path) -> Weights:
 
     def take(form: str) -> tuple[int, ...]:
         nonlocal at
-        values = struct.unpack_from("<" + form, file, at)
+        values = struct.unpack_from("<" + form, file.data, at)
         at += struct.calcsize("<" + form)
         return values
 

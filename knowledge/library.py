@@ -105,7 +105,7 @@ class Library:
     def nearness(self, one: str, others: Sequence[str]) -> list[float]:
         """How near each of the others is to `one` in meaning: cosines, 1.0 for the same words."""
         vectors = self._meaning.questions([one, *others])
-        return (vectors[1:] @ vectors[0]).tolist()  # type: ignore[no-any-return]
+        return (vectors[1:] @ vectors[0]).tolist()
 
     # --- single things ---------------------------------------------------------------------------------------------
 

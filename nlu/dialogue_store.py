@@ -44,7 +44,8 @@ class DialogueStore(TrackerStore):
         """`host`: an SQLAlchemy URL; `${NAME}` is filled from the environment by Rasa's endpoint reader."""
         super().__init__(domain, event_broker)
         url = host or f"sqlite:///{Path(os.environ.get('MINHU_VAR', 'var')) / 'dialogue.db'}"
-        self._engine = sa.create_engine(url, future=True)
+        # without a pool, SQLite would be opened, and its log emptied, at every turn
+        self._engine = sa.create_engine(url, future=True, poolclass=sa.pool.QueuePool)
         if self._engine.dialect.name == "sqlite":
             sa.event.listen(self._engine, "connect", _settle_sqlite)
         metadata.create_all(self._engine)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from actions.alike import SAME, SAME_ACROSS_LANGUAGES, elsewhere
-from knowledge.meaning import engine
+from e5.model import model
 
 if TYPE_CHECKING:
     from tests.bench.understanding import Bench
@@ -39,4 +39,4 @@ def same(bench: Bench, one: str, two: str) -> bool:
     if first.category != second.category or elsewhere(first.place.said, second.place.said):
         return False
     least = SAME if first.language == second.language else SAME_ACROSS_LANGUAGES
-    return float(engine().query(one) @ engine().query(two)) >= least
+    return float(model().query([one])[0] @ model().query([two])[0]) >= least

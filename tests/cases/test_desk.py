@@ -31,7 +31,8 @@ def test_replies_are_said_once_and_given_again(desk: Desk) -> None:
     desk.hear("web:1", "web", "路灯坏了", "r1")
     assert desk.answered("web:1", "r1") is None and [m.ref for m in desk.unanswered(0)] == ["r0", "r1"]
     said = desk.say("web:1", "r1", [Utterance("在哪里？"), Utterance("请说")])
-    assert desk.say("web:1", "r1", [Utterance("另一句")]) == said == desk.answered("web:1", "r1")
+    again = desk.say("web:1", "r1", [Utterance("另一句")])
+    assert again == said and said.replies == desk.answered("web:1", "r1")
     assert [m.ref for m in desk.unanswered(0)] == ["r0"]
 
 

@@ -32,7 +32,7 @@ def push(api: BotApi) -> Iterator[Push]:
 
 def stored(desk: Desk, who: str, text: str = "办结了", **more: object) -> Message:
     desk.hear(who, who.partition(":")[0], "hi", "r1")
-    (message,) = desk.say(who, "r1", [Utterance(text, **more)])  # type: ignore[arg-type]
+    (message,) = desk.say(who, "r1", [Utterance(text, **more)]).replies  # type: ignore[arg-type]
     return message
 
 
