@@ -14,11 +14,11 @@ from typing import Any
 import joblib
 import numpy as np
 import yaml
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score
 
 from cases.county import County
 from nlu.encoder import encode
+from nlu.linear import Linear, Wording
 from nlu.triage import LOOKUPS, Learnt, Reader, features, joined
 
 HELD_BACK = 0.2
@@ -132,10 +132,10 @@ def learn(orders: Sequence[WorkOrder], unknown: Mapping[str, int], reader: Reade
     taught = [i for i in range(len(orders)) if i not in held]
     tried = sorted(held)
     truth = [orders[i].domain for i in tried]
-    before = scores(truth, [_best(reader.domains(vectors[i])) for i in tried])
+    before = scores(truth, [_best(reader.domains(orders[i].words, vectors[i])) for i in tried])
     plain = reader.with_learnt(None)
-    trial = reader.with_learnt(fit([orders[i].domain for i in taught], vectors[taught], plain))
-    after = scores(truth, [_best(trial.domains(vectors[i])) for i in tried])
+    trial = reader.with_learnt(fit([orders[i] for i in taught], vectors[taught], plain))
+    after = scores(truth, [_best(trial.domains(orders[i].words, vectors[i])) for i in tried])
     kept = after.macro_f1 > before.macro_f1
     if kept:
         if file.exists():
@@ -143,7 +143,7 @@ def learn(orders: Sequence[WorkOrder], unknown: Mapping[str, int], reader: Reade
         else:
             previous(file).unlink(missing_ok=True)
         made = file.with_suffix(".new")
-        joblib.dump(fit([order.domain for order in orders], vectors, plain), made)
+        joblib.dump(fit(orders, vectors, plain), made)
         made.replace(file)
     return Report(len(orders), unknown, len(tried), before, after, kept)
 
@@ -164,10 +164,12 @@ def previous(file: Path) -> Path:
     return file.with_suffix(".previous")
 
 
-def fit(labels: Sequence[str], vectors: np.ndarray, plain: Reader) -> Learnt:
+def fit(orders: Sequence[WorkOrder], vectors: np.ndarray, plain: Reader) -> Learnt:
     """The county's own reading of its classes, on top of what the examples taught `plain`."""
-    seen = np.vstack([features(vector, plain.domains(vector)) for vector in vectors])
-    return Learnt(LogisticRegression(C=10.0, max_iter=1000).fit(seen, labels))
+    texts = [order.words for order in orders]
+    seen = np.vstack([features(v, plain.domains(t, v)) for t, v in zip(texts, vectors, strict=True)])
+    wording = Wording().fit(texts)
+    return Learnt(Linear(10.0, None).fit(seen, [order.domain for order in orders], wording.of(texts)), wording)
 
 
 def scores(truth: Sequence[str], read: Sequence[str]) -> Scores:

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.sparse as sparse
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.linear_model import LogisticRegression
+from scipy.sparse import csr_matrix
+
+from nlu.linear import Linear
 
 #: nobody makes small talk in more characters
 SMALLTALK_MOST = 60
@@ -22,29 +22,23 @@ QUESTION = re.compile(
 
 
 class Kinds:
-    """A linear model over both; codes of kinds are those of `nlu.triage.KINDS`."""
+    """A linear model over both, and what else is known of kinds; their codes are those of `nlu.triage.KINDS`."""
 
     def __init__(self) -> None:
         """Untrained."""
-        self._words = TfidfVectorizer(analyzer="char_wb", ngram_range=(1, 3), min_df=2, sublinear_tf=True)
-        self._model = LogisticRegression(C=20.0, max_iter=300, class_weight="balanced")
+        self._model = Linear()
 
-    def fit(self, texts: Sequence[str], vectors: np.ndarray, kinds: Sequence[str]) -> Kinds:
-        """`vectors`: (len(texts), 384)."""
-        self._words.fit(texts)
-        self._model.fit(self._seen(texts, vectors), kinds)
+    def fit(self, vectors: np.ndarray, wording: csr_matrix, kinds: Sequence[str]) -> Kinds:
+        """See `nlu.linear`."""
+        self._model.fit(vectors, kinds, wording)
         return self
 
-    def chances(self, text: str, vector: np.ndarray) -> dict[str, float]:
+    def chances(self, text: str, vector: np.ndarray, wording: csr_matrix) -> dict[str, float]:
         """Probabilities of the kinds."""
-        found = self._model.predict_proba(self._seen([text], vector[np.newaxis, :]))[0]
-        kinds = {str(kind): float(chance) for kind, chance in zip(self._model.classes_, found, strict=True)}
+        kinds = self._model.by_class(vector, wording)
         if len(text) > SMALLTALK_MOST:
             kinds["smalltalk"] = 0.0
         if len(text) <= ASKING_MOST and QUESTION.search(text):
             kinds["complaint"] *= ASKS
         whole = sum(kinds.values())
         return {kind: chance / whole for kind, chance in kinds.items()}
-
-    def _seen(self, texts: Sequence[str], vectors: np.ndarray) -> sparse.csr_matrix:
-        return sparse.hstack([sparse.csr_matrix(vectors), self._words.transform(texts)]).tocsr()

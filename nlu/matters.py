@@ -6,21 +6,25 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import yaml
-from sklearn.linear_model import LogisticRegression
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 from nlu.encoder import encode
+from nlu.kinds import Kinds
+from nlu.linear import Linear, Wording
 
 LOOKUP = Path(__file__).parent / "lookups" / "matters.yml"
+AROUND = " ,，.。!！?？;；:：、\n"
 #: a piece shorter than this belongs to the next one
 PIECE_LEAST = 4
 #: a matter is told in at least so many characters
 MATTER_LEAST = 5
 #: probability from which a message is cut: to ask about two matters that are one annoys more than to overlook one
-SURE = 0.55
+SURE = 0.5
+#: the same where nothing marks the place
+SURE_BARE = 0.85
 #: places where a message may be cut; a letter has more sentences, but its matters are announced
 CUTS_MOST = 14
 NUMBERED = re.compile(
@@ -56,6 +60,8 @@ class Cut:
 #: intents that tell whether a piece states a matter of its own or only goes on with one
 TELLING = ("report_problem", "suggest", "ask", "consult_law", "inform", "urge", "add_to_case", "correct", "human")
 KINDS = ("numbered", "added", "end", "comma", "bare")
+#: kinds of message that a piece may be by itself
+OWN_KINDS = ("complaint", "question", "legal", "status", "suggestion", "smalltalk")
 
 
 def cuts(text: str) -> list[Cut]:
@@ -91,29 +97,68 @@ def pieces(text: str, at: Sequence[Cut]) -> list[str]:
     return [text[a:b] for a, b in zip(edges, edges[1:], strict=False)]
 
 
+@dataclass(frozen=True)
+class Judges:
+    """Fitted heads that look at a piece of a message. The first two look at vectors alone, as those of several pieces
+    are averaged; the others look at n-grams of `wording` too."""
+
+    category_of_meaning: Linear
+    intent_of_meaning: Linear
+    category: Linear
+    kind: Kinds
+    wording: Wording
+    domain_of: dict[str, str]
+
+
+class Openings:
+    """Says whether a piece opens a matter or goes on with one; learnt from messages that tell one matter each."""
+
+    def fit(self, messages: Iterable[str]) -> Openings:
+        """The first piece of each opens it, the rest go on."""
+        told: list[str] = []
+        opens: list[str] = []
+        for message in messages:
+            told += (
+                parts := [bare(p) for p in pieces(message, [c for c in cuts(message) if c.kind in ("comma", "end")])]
+            )
+            opens += [str(True), *[str(False)] * (len(parts) - 1)]
+        self._wording = Wording().fit(told)
+        self._model = Linear(10.0).fit(encode(told), opens, self._wording.of(told))
+        return self
+
+    def chances(self, bare_pieces: Sequence[str], vectors: np.ndarray) -> np.ndarray:
+        """(n,) probabilities that each opens a matter."""
+        told = self._model.chances(vectors, self._wording.of(bare_pieces))
+        return told[:, self._model.classes.index(str(True))]
+
+
 class Boundaries:
     """Says how likely a new matter begins at each cut; learnt from messages whose matters are known."""
 
-    def __init__(self, category: Any, intent: Any, domain_of: dict[str, str]) -> None:
-        """`category` and `intent`: trained models over sentence vectors."""
-        self._category, self._intent = category, intent
-        names = [domain_of[str(code)] for code in category.classes_]
-        self._domains = sorted(set(names))
-        self._sum = np.array([[name == domain for domain in self._domains] for name in names], dtype=np.float32)
-        self._model: LogisticRegression | None = None
+    def __init__(self, judges: Judges, openings: Openings) -> None:
+        """Both are fitted."""
+        self._judges, self._openings = judges, openings
+        names = [judges.domain_of[code] for code in judges.category.classes]
+        domains = sorted(set(names))
+        self._sum = np.array([[name == domain for domain in domains] for name in names], dtype=np.float32)
+        self._model = HistGradientBoostingClassifier(
+            max_iter=150, learning_rate=0.06, max_leaf_nodes=12, random_state=0
+        )
 
-    def fit(self, messages: Iterable[Sequence[str]]) -> None:
+    def fit(self, messages: Iterable[Sequence[str]]) -> Boundaries:
         """`messages`: each as the list of its matters, which joined are the message."""
-        rows, labels = [], []
+        rows: list[np.ndarray] = []
+        labels: list[bool] = []
         for parts in messages:
             text = "".join(parts)
-            at = cuts(text)
-            if not at:
+            if not (at := cuts(text)):
                 continue
             edges = np.cumsum([len(part) for part in parts])[:-1]
             rows.append(self._features(text, at))
             labels += [bool(len(edges)) and bool(np.min(np.abs(edges - cut.at)) <= 1) for cut in at]
-        self._model = LogisticRegression(C=1.0, max_iter=2000, class_weight="balanced").fit(np.vstack(rows), labels)
+        truth = np.array(labels)
+        self._model.fit(np.vstack(rows), truth, sample_weight=np.where(truth, 1 - truth.mean(), truth.mean()))
+        return self
 
     def split(self, text: str) -> list[str]:
         """The matters of a message, in order and verbatim; one that tells a single matter stays whole."""
@@ -125,36 +170,37 @@ class Boundaries:
         for cut, chance in zip(at, chances, strict=True):
             before, behind = text[kept[-1].at if kept else 0 : cut.at], text[cut.at :]
             announced = cut.kind in ("numbered", "added") and chance >= SURE_IN_LETTERS
-            sure = announced if len(text) > LETTER else chance >= SURE
+            sure = announced if len(text) > LETTER else chance >= (SURE_BARE if cut.kind == "bare" else SURE)
             if sure and _tells(before) and _tells(behind) and not NUMBER.search(behind[:NUMBER_WITHIN]):
                 kept.append(cut)
         return pieces(text, kept)
 
     def chances(self, text: str, at: Sequence[Cut]) -> np.ndarray:
         """(len(at),) probabilities that a new matter begins there."""
-        assert self._model is not None, "not fitted"
         return np.asarray(self._model.predict_proba(self._features(text, at))[:, 1])
 
     def _features(self, text: str, at: Sequence[Cut]) -> np.ndarray:
-        """(len(at), f): how unlike both sides are in meaning, class and kind, and how the cut is marked."""
-        cut = pieces(text, at)
-        vectors = encode([piece.strip() for piece in cut])
+        """(len(at), f): how unlike both sides are, what each is by itself, and how the cut is marked."""
+        cut = [piece.strip() for piece in pieces(text, at)]
+        vectors, judges = encode(cut), self._judges
+        by_itself = self._by_itself([bare(piece) or piece for piece in cut])
         rows = []
         for i, here in enumerate(at):
             left, right = _unit(vectors[max(0, i - 1) : i + 1]), _unit(vectors[i + 1 : i + 3])
             near, far = _unit(vectors[i + 1 : i + 2]), _unit(vectors[: i + 1])
+            intents = judges.intent_of_meaning.by_class(near)
             rows.append(
                 [
                     *self._unlike(left, right), *self._unlike(_unit(vectors[i : i + 1]), near), float(far @ right),
                     *(here.kind == kind for kind in KINDS), here.kind == "end" and bool(ADDED.match(cut[i + 1])),
                     min(len(cut[i + 1]), 60) / 60, min(len(text), 400) / 400, len(at) / CUTS_MOST, i / max(1, len(at)),
-                    *self._kinds(near),
+                    *(intents.get(intent, 0.0) for intent in TELLING), *self._beside(by_itself, i),
                 ]
             )  # fmt: skip
         return np.array(rows, dtype=np.float32)
 
     def _unlike(self, left: np.ndarray, right: np.ndarray) -> list[float]:
-        chances = self._category.predict_proba(np.vstack([left, right]))
+        chances = self._judges.category_of_meaning.chances(np.vstack([left, right]))
         domains = chances @ self._sum
         return [
             float(left @ right),
@@ -165,9 +211,37 @@ class Boundaries:
             float(domains[0].argmax() == domains[1].argmax()),
         ]
 
-    def _kinds(self, vector: np.ndarray) -> list[float]:
-        chances = dict(zip(self._intent.classes_, self._intent.predict_proba(vector[np.newaxis, :])[0], strict=True))
-        return [float(chances.get(intent, 0.0)) for intent in TELLING]
+    def _by_itself(self, cut: Sequence[str]) -> _Pieces:
+        vectors, wording = encode(cut), self._judges.wording.of(cut)
+        categories = self._judges.category.chances(vectors, wording)
+        kinds = [self._judges.kind.chances(*one) for one in zip(cut, vectors, wording, strict=True)]
+        return _Pieces(
+            self._openings.chances(cut, vectors), categories, categories @ self._sum,
+            np.array([[kind[code] for code in OWN_KINDS] for kind in kinds]),
+        )  # fmt: skip
+
+    @staticmethod
+    def _beside(told: _Pieces, i: int) -> list[float]:
+        """What the piece after cut i is by itself, and how far the pieces before it tell of the same."""
+        opens, before = float(told.opens[i + 1]), slice(max(0, i - 1), i + 1)
+        categories, domains = told.categories @ told.categories[i + 1], told.domains @ told.domains[i + 1]
+        told_before = float(domains[: i + 1].max())
+        return [
+            opens, float(told.opens[i]), float(categories[i]), float(categories[before].max()), float(domains[i]),
+            told_before, float(told.categories[i].max()), float(told.categories[i + 1].max()),
+            float(told.domains[i].max()), float(told.domains[i + 1].max()), *told.kinds[i + 1], *told.kinds[i],
+            opens * (1 - told_before),
+        ]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Pieces:
+    """Of n pieces, each by itself: (n,) whether it opens a matter, (n, categories), (n, domains), (n, OWN_KINDS)."""
+
+    opens: np.ndarray
+    categories: np.ndarray
+    domains: np.ndarray
+    kinds: np.ndarray
 
 
 def read_examples(file: Path = LOOKUP) -> list[list[str]]:
@@ -176,9 +250,16 @@ def read_examples(file: Path = LOOKUP) -> list[list[str]]:
     return messages
 
 
+def bare(piece: str) -> str:
+    """A piece without the word that joins it to what was before, and without punctuation around it."""
+    piece = piece.strip()
+    joining = ADDED.match(piece) or NUMBERED.match(piece)
+    return (piece[joining.end() :] if joining else piece).strip(AROUND)
+
+
 def _tells(words: str) -> bool:
     """Whether there is enough in them for a matter, beside the word that joins it to another."""
-    return len(NUMBERED.sub("", ADDED.sub("", words)).strip(" ,，.。;；:：、\n")) >= MATTER_LEAST
+    return len(NUMBERED.sub("", ADDED.sub("", words)).strip(AROUND)) >= MATTER_LEAST
 
 
 def _unit(vectors: np.ndarray) -> np.ndarray:

@@ -12,11 +12,11 @@ def teach(city: Path, models: Path, name: str) -> None:
     """Writes `models`/triage.joblib and the Rasa model `models`/`name`; works in the project folder."""
     from rasa.model_training import train
 
-    Reader.train(city, Path("nlu"), models / "triage.joblib")
-    print("triage learnt", flush=True)
+    # the examples of Rasa's model come first: the triage reads them again while they are at hand
     made = train("domain.yml", "config.yml", ["nlu"], str(models), fixed_model_name=name, force_training=True)
     if made.code != 0:
         raise SystemExit(f"Rasa's training ended with {made.code}")
+    Reader.train(city, Path("nlu"), models / "triage.joblib")
 
 
 if __name__ == "__main__":

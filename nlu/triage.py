@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from functools import lru_cache
@@ -16,24 +17,29 @@ from zoneinfo import ZoneInfo
 import joblib
 import numpy as np
 import yaml
-from sklearn.linear_model import LogisticRegression
-from sklearn.svm import SVC
+from scipy.sparse import csr_matrix
 
 from cases.county import County
 from nlu import contacts, dangers
-from nlu.encoder import encode
+from nlu.encoder import LONGEST, encode
 from nlu.kinds import Kinds
 from nlu.language import language
-from nlu.matters import LETTER, Boundaries, cuts, read_examples
+from nlu.linear import Linear, Near, Wording
+from nlu.matters import LETTER, Boundaries, Judges, Openings, bare, cuts, read_examples
 from nlu.places import Gazetteer, Place
 from nlu.times import since
 
 LOOKUPS = Path(__file__).parent / "lookups"
 BATCH = 64
-#: score from which a message tells of danger to life, and from which it may: then the resident is told whom to call
-DANGER_SURE, DANGER_MAYBE = 0.0, -0.65
+#: score from which a message tells of danger to life, the same when its words are known for it, and the score from
+#: which it may: then the resident is told whom to call
+DANGER_SURE, DANGER_NAMED, DANGER_MAYBE = -0.25, -0.5, -0.55
 #: messages of several matters that are composed for training, in each language
-COMPOSED, SEED = {"zh": 240, "en": 80}, 20261125
+COMPOSED, SEED = {"zh": 300, "en": 100}, 20261125
+#: how often the messages whose matters are known from life count beside those
+KNOWN_WEIGH = 3
+#: intents whose examples tell one matter each
+ONE_MATTER = frozenset({"report_problem", "consult_law"})
 #: weight of the first reading beside the sentence vector in what a county's orders teach
 FIRST_READING = 0.35
 KINDS = {
@@ -86,29 +92,29 @@ class Reading:
 
 @dataclass(frozen=True)
 class Heads:
-    """The trained part: linear models over sentence vectors (n, 384)."""
+    """The trained part: linear models over sentence vectors (n, 384) and n-grams."""
 
-    intent: LogisticRegression
+    wording: Wording
     kind: Kinds
-    category: LogisticRegression
-    topic: LogisticRegression
+    category: Linear
+    topic: Linear
     domain_of: dict[str, str]
     boundaries: Boundaries
-    danger: SVC
+    danger: Near
 
 
 @dataclass(frozen=True)
 class Learnt:
     """What a county's own work orders taught: a model of the classes that occur there, over `features`."""
 
-    domain: LogisticRegression
+    domain: Linear
+    wording: Wording
 
-    def weigh(self, vector: np.ndarray, chances: dict[str, float]) -> dict[str, float]:
+    def weigh(self, text: str, vector: np.ndarray, chances: dict[str, float]) -> dict[str, float]:
         """Chances of all classes; those that the orders never held keep what they had."""
-        known = [str(code) for code in self.domain.classes_]
-        share = sum(chances.get(code, 0.0) for code in known)
-        own = self.domain.predict_proba(features(vector, chances)[np.newaxis, :])[0]
-        return chances | {code: share * float(chance) for code, chance in zip(known, own, strict=True)}
+        share = sum(chances.get(code, 0.0) for code in self.domain.classes)
+        own = self.domain.by_class(features(vector, chances), self.wording.of([text]))
+        return chances | {code: share * chance for code, chance in own.items()}
 
 
 def features(vector: np.ndarray, chances: dict[str, float]) -> np.ndarray:
@@ -163,13 +169,32 @@ class Reader:
     def train(cls, city: Path, nlu: Path, model: Path) -> None:
         """Learns intents from nlu/, categories from the county, legal topics from the lookup; writes one file."""
         county = County.load(city)
-        intent, category = _fit(*_intents(nlu)), _fit(*_categories(county), C=30.0, weight=None)
+        (texts, intents), (orders, categories), (asked, topics) = _intents(nlu), _categories(county), _topics()
+        wording = Wording().fit([*texts, *orders, *asked])
         domain_of = {c.code: c.domain for c in county.categories}
-        boundaries = Boundaries(category, intent, domain_of)
-        boundaries.fit([*read_examples(), *composed(county)])
-        texts, intents = _intents(nlu)
-        kind = Kinds().fit(texts, encode(texts), [KINDS.get(i, SMALLTALK) for i in intents])
-        heads = Heads(intent, kind, category, _fit(*_topics()), domain_of, boundaries, _danger_head(county, nlu))
+        said, told, put = encode(texts), encode(orders), wording.of(texts)
+        with ThreadPoolExecutor(1) as beside:
+            danger = beside.submit(_danger_head, county, nlu, wording)
+            judges = Judges(
+                category_of_meaning=Linear(30.0, None, 40).fit(told, categories),
+                intent_of_meaning=Linear().fit(said, intents),
+                category=Linear(30.0, None, 40).fit(told, categories, wording.of(orders)),
+                kind=Kinds().fit(said, put, [KINDS.get(intent, SMALLTALK) for intent in intents]),
+                wording=wording,
+                domain_of=domain_of,
+            )
+            known = read_examples()
+            single = [t for t, intent in zip(texts, intents, strict=True) if intent in ONE_MATTER]
+            openings = Openings().fit([*orders, *single, *(part for parts in known for part in parts)])
+            heads = Heads(
+                wording,
+                kind=judges.kind,
+                category=judges.category,
+                topic=Linear().fit(encode(asked), topics, wording.of(asked)),
+                domain_of=domain_of,
+                boundaries=Boundaries(judges, openings).fit([*known * KNOWN_WEIGH, *composed(county)]),
+                danger=danger.result(),
+            )
         model.parent.mkdir(parents=True, exist_ok=True)
         joblib.dump(heads, model)
 
@@ -187,16 +212,14 @@ class Reader:
                 yield self._read(words, vector)
 
     def _read(self, words: str, vector: np.ndarray) -> Reading:
-        danger = dangers.danger(words)
-        spoken = language(words)
-        heard = self._danger_score(words, vector) if danger is None and spoken in TAUGHT else float("-inf")
-        danger = danger or (dangers.OTHER if heard >= DANGER_SURE else None)
-        kinds = self.heads.kind.chances(words, vector)
+        spoken, wording = language(words), self.heads.wording.of([words[:LONGEST]])
+        danger, danger_maybe = self._danger(words, spoken, vector, wording)
+        kinds = self.heads.kind.chances(words, vector, wording)
         kind = max(kinds, key=kinds.__getitem__)
         sure = kinds[kind]
         if danger is not None:
             kind, sure = "complaint", 1.0
-        domain, category, category_sure = self._category(vector)
+        domain, category, category_sure = self._category(words, vector, wording)
         when = since(words, datetime.now(timezone.utc).astimezone(self._zone))
         marks = _marks()
         return Reading(
@@ -207,7 +230,7 @@ class Reader:
             category_confidence=category_sure,
             emergency=danger is not None,
             danger=danger,
-            danger_maybe=danger is None and heard >= DANGER_MAYBE,
+            danger_maybe=danger_maybe,
             matters=self._matters(words, domain, category, kind in OF_MATTERS),
             place=self._places.read(words),
             contact=contacts.phone(words),
@@ -217,30 +240,44 @@ class Reader:
             rating=contacts.rating(words) if len(words) <= 40 else None,
             fields=tuple(f for f, p in marks.fields.items() if p.search(words)) if marks.change.search(words) else (),
             language=spoken,
-            legal_topic=_best(self.heads.topic, vector)[0],
+            legal_topic=_best(self.heads.topic.by_class(vector, wording)),
             signals=tuple(code for code, pattern in marks.signals.items() if pattern.search(words)),
             confidence=min(sure, 0.99),
         )
 
-    def _danger_score(self, words: str, vector: np.ndarray) -> float:
-        """How much a message sounds like danger now, beyond the words known for it; a letter never does."""
-        if len(words) > dangers.LONG or dangers.calm(words):
-            return float("-inf")
-        return float(self.heads.danger.decision_function(vector[np.newaxis, :])[0])
+    def _danger(self, words: str, spoken: str, vector: np.ndarray, wording: csr_matrix) -> tuple[str | None, bool]:
+        """What danger to life a message tells of now, and whether it may tell of one.
 
-    def _category(self, vector: np.ndarray) -> tuple[str, str, float]:
+        Words known for it count as far as the whole sounds like it, where the language was taught. A letter, and what
+        speaks of a drill or a film, is heard for such words alone.
+        """
+        named = dangers.danger(words)
+        if spoken not in TAUGHT:
+            return named, False
+        heard = self.heads.danger.score(vector, wording)
+        if named is not None and heard >= DANGER_NAMED:
+            return named, False
+        if len(words) > dangers.LONG or dangers.calm(words):
+            return None, named is not None
+        return (dangers.OTHER, False) if heard >= DANGER_SURE else (None, named is not None or heard >= DANGER_MAYBE)
+
+    def _category(self, words: str, vector: np.ndarray, wording: csr_matrix) -> tuple[str, str, float]:
         """The first-level class by the sum of its categories, then the best category inside it."""
-        chances = _chances(self.heads.category, vector)
-        domains = self.domains(vector, chances)
+        chances = self.heads.category.by_class(vector, wording)
+        domains = self._domains(words, vector, chances)
         domain = max(domains, key=domains.__getitem__)
         category = max((c for c in chances if self.heads.domain_of[c] == domain), key=chances.__getitem__)
         return domain, category, chances[category]
 
-    def domains(self, vector: np.ndarray, chances: dict[str, float] | None = None) -> dict[str, float]:
+    def domains(self, words: str, vector: np.ndarray) -> dict[str, float]:
         """Chances of the first-level classes, with what the county's own orders taught where there are any."""
-        found = domain_chances(self.heads, chances or _chances(self.heads.category, vector))
+        wording = self.heads.wording.of([words[:LONGEST]])
+        return self._domains(words, vector, self.heads.category.by_class(vector, wording))
+
+    def _domains(self, words: str, vector: np.ndarray, categories: dict[str, float]) -> dict[str, float]:
+        found = domain_chances(self.heads, categories)
         learnt = self._known()
-        return learnt.weigh(vector, found) if learnt else found
+        return learnt.weigh(words, vector, found) if learnt else found
 
     def _matters(self, words: str, domain: str, category: str, may_hold_several: bool) -> tuple[MatterPart, ...]:
         """The message cut where a new matter begins; joined, the parts are the message.
@@ -250,9 +287,11 @@ class Reader:
         parts = self.heads.boundaries.split(words) if may_hold_several else [words]
         apart: list[MatterPart] = []
         lead, letter = "", len(words) > LETTER
-        for part, vector in zip(parts, encode([part.strip() for part in parts]), strict=True) if parts[1:] else ():
-            domain_here, category_here, _ = self._category(vector)
-            matter = KINDS.get(_best(self.heads.intent, vector)[0]) in (*OF_MATTERS, "question")
+        told = [bare(part) or part for part in parts]
+        for part, words_here, vector in zip(parts, told, encode(told), strict=True) if parts[1:] else ():
+            wording = self.heads.wording.of([words_here])
+            domain_here, category_here, _ = self._category(words_here, vector, wording)
+            matter = _best(self.heads.kind.chances(words_here, vector, wording)) in (*OF_MATTERS, "question")
             same = apart and (domain_here if letter else category_here) == (
                 apart[-1].domain if letter else apart[-1].category
             )
@@ -339,11 +378,6 @@ def _topic_rows() -> list[dict[str, Any]]:
     return rows
 
 
-def _chances(model: LogisticRegression, vector: np.ndarray) -> dict[str, float]:
-    chances = model.predict_proba(vector[np.newaxis, :])[0]
-    return {str(label): float(chance) for label, chance in zip(model.classes_, chances, strict=True)}
-
-
 def domain_chances(heads: Heads, chances: dict[str, float]) -> dict[str, float]:
     """Chances of the first-level classes: the sums of their categories."""
     domains: dict[str, float] = {}
@@ -353,14 +387,8 @@ def domain_chances(heads: Heads, chances: dict[str, float]) -> dict[str, float]:
     return domains
 
 
-def _best(model: LogisticRegression, vector: np.ndarray) -> tuple[str, float]:
-    chances = model.predict_proba(vector[np.newaxis, :])[0]
-    at = int(np.argmax(chances))
-    return str(model.classes_[at]), float(chances[at])
-
-
-def _fit(texts: Sequence[str], labels: Sequence[str], C: float = 20.0, weight: str | None = "balanced") -> Any:
-    return LogisticRegression(C=C, max_iter=400, class_weight=weight, tol=1e-3).fit(encode(texts), labels)
+def _best(chances: dict[str, float]) -> str:
+    return max(chances, key=chances.__getitem__)
 
 
 def _intents(nlu: Path) -> tuple[list[str], list[str]]:
@@ -384,12 +412,13 @@ def _categories(county: County) -> tuple[list[str], list[str]]:
     return texts, labels
 
 
-def _danger_head(county: County, nlu: Path) -> SVC:
+def _danger_head(county: County, nlu: Path, wording: Wording) -> Near:
     """Danger to life against everything else that residents say, and what only sounds like it."""
     texts, labels = _intents(nlu)
     others = [*_categories(county)[0], *yaml.safe_load((LOOKUPS / "calm.yml").read_text(encoding="utf-8"))]
     truth = [label == "danger" for label in labels] + [False] * len(others)
-    return SVC(C=10.0, gamma=4.0, class_weight="balanced").fit(encode([*texts, *others]), truth)
+    every = [*texts, *others]
+    return Near().fit(encode(every), wording.of(every), truth)
 
 
 def composed(county: County) -> Iterator[list[str]]:

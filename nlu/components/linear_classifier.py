@@ -1,4 +1,4 @@
-"""Chooses the intent of a message by a linear model over its vector; what was taught word for word is certain."""
+"""Chooses the intent of a message by meaning and wording; what was taught word for word is certain."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from rasa.nlu.featurizers.featurizer import Featurizer
 from rasa.shared.nlu.constants import INTENT, INTENT_RANKING_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
-from sklearn.linear_model import LogisticRegression
 
+from nlu.linear import Linear, Wording
 from nlu.plain import plain
 
 
@@ -32,14 +32,14 @@ class LinearClassifier(IntentClassifier, GraphComponent):
     @staticmethod
     def get_default_config() -> dict[str, Any]:
         """See parent class."""
-        return {"C": 20.0, "max_iter": 300, "ranking_length": 5}
+        return {"C": 100.0, "ranking_length": 5}
 
     def __init__(self, config: dict[str, Any], model_storage: ModelStorage, resource: Resource) -> None:
         """See parent class."""
         self._config = config
         self._storage = model_storage
         self._resource = resource
-        self._model: LogisticRegression | None = None
+        self._model, self._wording = Linear(C=config["C"]), Wording()
         self._taught: dict[str, str] = {}
 
     @classmethod
@@ -65,7 +65,7 @@ class LinearClassifier(IntentClassifier, GraphComponent):
         """See parent class. A model that cannot be read stops the bot: it must not answer untaught."""
         component = cls(config, model_storage, resource)
         with model_storage.read_from(resource) as folder:
-            component._model, component._taught = joblib.load(folder / "linear.joblib")
+            component._model, component._wording, component._taught = joblib.load(folder / "linear.joblib")
         return component
 
     def train(self, training_data: TrainingData) -> Resource:
@@ -73,12 +73,11 @@ class LinearClassifier(IntentClassifier, GraphComponent):
         examples = [m for m in training_data.intent_examples if m.get(TEXT)]
         matrix = np.vstack([self._vector(m) for m in examples])
         labels = [m.get(INTENT) for m in examples]
-        self._model = LogisticRegression(
-            C=self._config["C"], max_iter=self._config["max_iter"], class_weight="balanced"
-        ).fit(matrix, labels)
+        texts = [m.get(TEXT) for m in examples]
+        self._model.fit(matrix, labels, self._wording.fit(texts).of(texts))
         self._taught = {plain(m.get(TEXT)): label for m, label in zip(examples, labels, strict=True)}
         with self._storage.write_to(self._resource) as folder:
-            joblib.dump((self._model, self._taught), folder / "linear.joblib")
+            joblib.dump((self._model, self._wording, self._taught), folder / "linear.joblib")
         return self._resource
 
     def process(self, messages: list[Message]) -> list[Message]:
@@ -91,10 +90,9 @@ class LinearClassifier(IntentClassifier, GraphComponent):
         return messages
 
     def _rank(self, message: Message) -> list[dict[str, Any]]:
-        assert self._model is not None, "untrained"
-        chances = self._model.predict_proba(self._vector(message))[0]
-        order = np.argsort(-chances)
-        ranking = [{"name": str(self._model.classes_[i]), "confidence": float(chances[i])} for i in order]
+        chances = self._model.chances(self._vector(message), self._wording.of([message.get(TEXT)]))[0].tolist()
+        order = sorted(zip(chances, self._model.classes, strict=True), reverse=True)
+        ranking = [{"name": name, "confidence": chance} for chance, name in order]
         taught = self._taught.get(plain(message.get(TEXT)))
         if taught is not None and ranking[0]["name"] != taught:
             ranking = [r for r in ranking if r["name"] != taught]

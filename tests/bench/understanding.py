@@ -111,10 +111,10 @@ class Bench:
         vectors = encode([order.words for order in orders])
         told = [""] * len(orders)
         for taught, held in StratifiedKFold(FOLDS, shuffle=True, random_state=1).split(vectors, labels):
-            learnt = history.fit([labels[i] for i in taught], vectors[taught], self.reader)
+            learnt = history.fit([orders[i] for i in taught], vectors[taught], self.reader)
             reader = self.reader.with_learnt(learnt)
             for i in held:
-                chances = reader.domains(vectors[i])
+                chances = reader.domains(orders[i].words, vectors[i])
                 told[i] = max(chances, key=chances.__getitem__)
         self.matrices.append(matrix("First-level class after learning (petitions_dev, 5 folds)", labels, told))
         yield Line("class, history learnt, macro-F1", f"petitions_dev, {FOLDS} folds", len(orders),
