@@ -40,7 +40,7 @@ ADDED = re.compile(
 ENDS = re.compile(r"[。！!？?；;\n]+|(?<=[a-z])\.\s")
 COMMAS = re.compile(r"[，,、]+\s*|\s{1,}(?=[\u4e00-\u9fff])")
 #: where voice typing leaves no sign at all, a new matter often begins so
-BARE = re.compile(r"(?<=[\u4e00-\u9fff])(?:我们|我家|我屋里|村里|那个|楼下|门口|学校|小区)|\band\b", re.IGNORECASE)
+BARE = re.compile(r"(?<=[\u4e00-\u9fff])(?:我们|我家|我屋里|村里|那个|小区)|\band\b", re.IGNORECASE)
 BARE_FROM = 18
 #: a longer message is a letter: it argues, and its matters, if there are several, are announced
 LETTER, SURE_IN_LETTERS = 90, 0.93

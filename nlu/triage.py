@@ -38,6 +38,8 @@ DANGER_SURE, DANGER_NAMED, DANGER_MAYBE = -0.25, -0.5, -0.55
 COMPOSED, SEED = {"zh": 300, "en": 100}, 20261125
 #: how often the messages whose matters are known from life count beside those
 KNOWN_WEIGH = 3
+#: characters in which an angry resident vents before the matter itself is told
+VENTED = 16
 #: intents whose examples tell one matter each
 ONE_MATTER = frozenset({"report_problem", "consult_law"})
 #: weight of the first reading beside the sentence vector in what a county's orders teach
@@ -291,7 +293,9 @@ class Reader:
         for part, words_here, vector in zip(parts, told, encode(told), strict=True) if parts[1:] else ():
             wording = self.heads.wording.of([words_here])
             domain_here, category_here, _ = self._category(words_here, vector, wording)
-            matter = _best(self.heads.kind.chances(words_here, vector, wording)) in (*OF_MATTERS, "question")
+            kind = _best(self.heads.kind.chances(words_here, vector, wording))
+            vents = len(words_here) <= VENTED and _marks().signals["anger"].search(words_here)
+            matter = kind in (*OF_MATTERS, "question") and not vents
             same = apart and (domain_here if letter else category_here) == (
                 apart[-1].domain if letter else apart[-1].category
             )
@@ -424,8 +428,8 @@ def _danger_head(county: County, nlu: Path, wording: Wording) -> Near:
 def composed(county: County) -> Iterator[list[str]]:
     """Messages whose matters are known, made of the examples of categories, to learn where matters part.
 
-    Examples of different categories joined are several matters; one with something behind it that people say of any
-    matter, or with commas of its own, is one.
+    Examples of different categories joined are several matters; one with something before or behind it that people say
+    of any matter, or with commas of its own, is one.
     """
     chance = random.Random(SEED)
     for spoken, words in _marks().joins.items():
@@ -441,6 +445,7 @@ def composed(county: County) -> Iterator[list[str]]:
                 yield parts
             _, one = chance.choice(told)
             yield [one + chance.choice(words["on"]) + chance.choice(words["tails"])]
+            yield [chance.choice(words["fore"]) + chance.choice(words["on"][:3]) + one]
         yield from ([line] for _, line in told if cuts(line))
 
 

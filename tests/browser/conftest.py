@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Error, Page, sync_playwright
 
 from tests.running import ROOT, Installation
 
@@ -67,7 +67,11 @@ def shot() -> Callable[[Page, str], Path]:
 
     def take(page: Page, name: str) -> Path:
         path = SHOTS / f"{name}.png"
-        page.screenshot(path=str(path))
+        try:
+            page.screenshot(path=str(path))
+        except Error:  # Chromium sometimes has no frame to give while the machine is busy
+            page.wait_for_timeout(500)
+            page.screenshot(path=str(path))
         return path
 
     return take
