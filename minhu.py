@@ -219,6 +219,8 @@ def bot(_: argparse.Namespace) -> int:
     import logging
     import warnings
 
+    # one message is too little work for scikit-learn to share out: its second thread would only spin
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     from nlu.lean import without_tensorflow
 
     without_tensorflow()
