@@ -118,9 +118,8 @@ class Openings:
         told: list[str] = []
         opens: list[str] = []
         for message in messages:
-            told += (
-                parts := [bare(p) for p in pieces(message, [c for c in cuts(message) if c.kind in ("comma", "end")])]
-            )
+            parts = pieces(message, [cut for cut in cuts(message) if cut.kind in ("comma", "end")])
+            told += [bare(part) for part in parts]
             opens += [str(True), *[str(False)] * (len(parts) - 1)]
         self._wording = Wording().fit(told)
         self._model = Linear(10.0).fit(encode(told), opens, self._wording.of(told))
