@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -12,14 +12,15 @@ from argon2.exceptions import VerificationError
 from sqlalchemy.engine import Connection
 
 from cases import audit, limits, routing
-from cases.case import AuditEntry, Case, Contact, Conversation, Event, Heard, Matter, Message, Said, Utterance, mask
+from cases.case import AuditEntry, Case, Contact, Event, Matter, mask
+from cases.conversations import Conversations, insert_new, now_utc
 from cases.county import County, StaffMember
 from cases.errors import NotFound, Refused, Stale
 from cases.lifecycle import MOVES, OPEN, Move, allowed
 from cases.notices import Notices
-from cases.rows import case_of, conversation_of, event_of, message_of
+from cases.rows import case_of, event_of
 from cases.shield import Shield
-from cases.store import Store, cases, conversations, counters, events, followers, messages, outbox, staff
+from cases.store import Store, cases, conversations, counters, events, followers, staff
 
 __all__ = ["Desk", "NotFound", "Refused", "Stale"]
 
@@ -29,19 +30,15 @@ AMENDABLE = frozenset({"category", "domain", "since", "since_said", *PLACE})
 STAFF_REVEALS = frozenset({"operator", "administrator", "unit", "adviser"})
 
 
-def now_utc() -> datetime:
-    """The present."""
-    return datetime.now(timezone.utc)
-
-
-class Desk:
+class Desk(Conversations):
     """Conversations and cases of one county. Raises Refused, Stale, NotFound; then nothing has changed."""
 
     def __init__(
         self, store: Store, county: County, clock: Callable[[], datetime] = now_utc, shield: Shield | None = None
     ) -> None:
         """`clock` gives aware datetimes; `shield` seals contacts (this installation's own by default)."""
-        self.store, self.county, self.clock = store, county, clock
+        super().__init__(store, clock)
+        self.county = county
         self._shield = shield
         self._notices = Notices.load()
         self._hasher = PasswordHasher()
@@ -52,147 +49,6 @@ class Desk:
         if self._shield is None:
             self._shield = Shield.of_this_installation()
         return self._shield
-
-    # --- conversations -------------------------------------------------------------------------------------------
-
-    def hear(
-        self,
-        conversation_id: str,
-        channel: str,
-        text: str,
-        ref: str,
-        *,
-        language: str | None = None,
-        attachments: Sequence[str] = (),
-    ) -> Heard:
-        """Stores what a resident wrote, before anything else is done with it. The same ref is the same message."""
-        with self.store.write() as write:
-            known = self._conversation_row(write, conversation_id)
-            if known is None:
-                self._open(write, conversation_id, channel, language or "zh")
-                known = self._conversation_row(write, conversation_id)
-            before = self._message_by_ref(write, conversation_id, ref)
-            if before is not None:
-                return Heard(before, False, known["holder"], known["language"])
-            message = self._append(write, conversation_id, ref, "resident", text, attachments=attachments)
-            return Heard(message, True, known["holder"], known["language"])
-
-    def answered(self, conversation_id: str, ref: str) -> list[Message] | None:
-        """The replies stored for an inbound ref; None while it has none."""
-        with self.store.read() as read:
-            inbound = self._message_by_ref(read, conversation_id, ref)
-            if inbound is None or not self._is_answered(read, inbound.id):
-                return None
-            return self._replies(read, conversation_id, ref)
-
-    def say(self, conversation_id: str, ref: str, utterances: Sequence[Utterance]) -> Said:
-        """Stores the bot's replies to the inbound `ref` and marks it answered; said once, whatever is repeated."""
-        query = (
-            sa.select(messages.c.id, messages.c.answered_at, conversations.c.holder)
-            .join(conversations, conversations.c.id == messages.c.conversation_id)
-            .where(messages.c.conversation_id == conversation_id, messages.c.ref == ref)
-        )
-        with self.store.write() as write:
-            inbound = write.execute(query).first()
-            if inbound is None:
-                raise NotFound(ref)
-            if inbound.answered_at is not None:
-                return Said(self._replies(write, conversation_id, ref), inbound.holder)
-            first = self._take_seqs(write, conversation_id, len(utterances))
-            said = [
-                self._append(
-                    write, conversation_id, f"{ref}>{n}", "bot", u.text, buttons=u.buttons, sources=u.sources,
-                    delivery="waiting", seq=first + n,
-                )
-                for n, u in enumerate(utterances)
-            ]  # fmt: skip
-            write.execute(messages.update().where(messages.c.id == inbound.id).values(answered_at=self.clock()))
-            return Said(said, inbound.holder)
-
-    def unanswered(self, older_than_seconds: float) -> list[Message]:
-        """Inbound messages that nobody answered, oldest first: the process was killed in between."""
-        before = self.clock() - timedelta(seconds=older_than_seconds)
-        query = sa.select(messages).where(
-            messages.c.author == "resident", messages.c.answered_at.is_(None), messages.c.created_at <= before
-        )
-        return self._messages(query.order_by(messages.c.id))
-
-    def transcript(
-        self, conversation_id: str, after_seq: int = 0, limit: int = 200, tail: int | None = None
-    ) -> list[Message]:
-        """Messages in order after `after_seq`; with `tail`, the last so many."""
-        query = sa.select(messages).where(messages.c.conversation_id == conversation_id, messages.c.seq > after_seq)
-        if tail is None:
-            return self._messages(query.order_by(messages.c.seq).limit(limit))
-        return self._messages(query.order_by(messages.c.seq.desc()).limit(tail))[::-1]
-
-    def conversation(self, conversation_id: str) -> Conversation:
-        """Raises NotFound (a KeyError)."""
-        with self.store.read() as read:
-            row = self._conversation_row(read, conversation_id)
-        if row is None:
-            raise NotFound(conversation_id)
-        return conversation_of(row)
-
-    def conversations(self, holder: str, limit: int = 200) -> list[Conversation]:
-        """Conversations held so, longest wait first."""
-        query = sa.select(conversations).where(conversations.c.holder == holder)
-        with self.store.read() as read:
-            rows = read.execute(query.order_by(conversations.c.waiting_since).limit(limit)).mappings().all()
-        return [conversation_of(row) for row in rows]
-
-    def set_language(self, conversation_id: str, language: str) -> None:
-        """The language notices are written in."""
-        with self.store.write() as write:
-            self._update_conversation(write, conversation_id, language=language)
-
-    def ask_for_person(self, conversation_id: str, reason: str, ref: str) -> None:
-        """Puts a conversation that the bot holds into the queue for a person; the bot is silent from now on."""
-        with self.store.write() as write:
-            row = self._need_conversation(write, conversation_id)
-            if row["holder"] == "bot":
-                self._update_conversation(
-                    write, conversation_id, holder="waiting", reason=reason, waiting_since=self.clock()
-                )
-
-    def take_over(self, conversation_id: str, staff_login: str) -> None:
-        """A member of staff speaks from now on. Raises Refused when another one does already."""
-        with self.store.write() as write:
-            row = self._need_conversation(write, conversation_id)
-            if row["holder"] == "staff" and row["staff"] != staff_login:
-                raise Refused("held_by_another")
-            self._update_conversation(
-                write, conversation_id, holder="staff", staff=staff_login,
-                waiting_since=row["waiting_since"] or self.clock(),
-            )  # fmt: skip
-            audit.note(write, self.clock(), staff_login, "take_over", conversation_id)
-
-    def release(self, conversation_id: str, staff_login: str) -> None:
-        """The bot speaks again. Raises Refused when nobody holds it."""
-        with self.store.write() as write:
-            if self._need_conversation(write, conversation_id)["holder"] == "bot":
-                raise Refused("not_held")
-            self._update_conversation(write, conversation_id, holder="bot", staff=None, reason=None, waiting_since=None)
-            audit.note(write, self.clock(), staff_login, "release", conversation_id)
-
-    def staff_say(self, conversation_id: str, staff_login: str, text: str) -> Message:
-        """A person's words to the resident. Raises Refused when this person doesn't hold the conversation."""
-        with self.store.write() as write:
-            row = self._need_conversation(write, conversation_id)
-            if row["holder"] != "staff" or row["staff"] != staff_login:
-                raise Refused("not_held")
-            ref = f"staff:{row['last_seq'] + 1}"
-            message = self._append(write, conversation_id, ref, "staff", text, delivery="waiting", speaker=staff_login)
-            self._enqueue(write, message, None)
-            return message
-
-    def sent(self, message_id: int) -> None:
-        """A message reached the resident."""
-        self._delivery(message_id, "sent", None)
-
-    def failed(self, message_id: int, error: str) -> None:
-        """A message could not reach the resident; `error` says why."""
-        self._delivery(message_id, "failed", error)
 
     # --- cases ---------------------------------------------------------------------------------------------------
 
@@ -498,84 +354,6 @@ class Desk:
         advisers = (StaffMember(a.login, a.name, "adviser", None) for a in self.county.advisers)
         return {m.login: m for m in (*advisers, *self.county.staff)}.values()
 
-    def _open(self, write: Connection, conversation_id: str, channel: str, language: str) -> None:
-        row = {"id": conversation_id, "channel": channel, "language": language, "created_at": self.clock()}
-        insert = _insert(write)(conversations).values(**row).on_conflict_do_nothing(index_elements=["id"])
-        write.execute(insert)
-
-    def _conversation_row(self, connection: Connection, conversation_id: str) -> Any:
-        query = self.store.lock_row(sa.select(conversations).where(conversations.c.id == conversation_id))
-        return connection.execute(query).mappings().first()
-
-    def _need_conversation(self, connection: Connection, conversation_id: str) -> Any:
-        row = self._conversation_row(connection, conversation_id)
-        if row is None:
-            raise NotFound(conversation_id)
-        return row
-
-    def _update_conversation(self, write: Connection, conversation_id: str, **values: Any) -> None:
-        done = write.execute(conversations.update().where(conversations.c.id == conversation_id).values(**values))
-        if done.rowcount == 0:
-            raise NotFound(conversation_id)
-
-    def _append(
-        self,
-        write: Connection,
-        conversation_id: str,
-        ref: str,
-        author: str,
-        text: str,
-        *,
-        buttons: Sequence[Any] = (),
-        sources: Sequence[Any] = (),
-        attachments: Sequence[str] = (),
-        delivery: str = "none",
-        case_id: int | None = None,
-        speaker: str | None = None,
-        seq: int | None = None,
-    ) -> Message:
-        row = {
-            "conversation_id": conversation_id, "seq": seq or self._take_seqs(write, conversation_id),
-            "ref": ref, "author": author, "text": text,
-            "buttons": [dict(b) for b in buttons], "sources": [dict(s) for s in sources],
-            "attachments": list(attachments), "delivery": delivery, "error": None, "case_id": case_id,
-            "created_at": self.clock(), "staff": speaker,
-        }  # fmt: skip
-        new_id = write.execute(messages.insert().values(**row)).inserted_primary_key[0]
-        return message_of({**row, "id": new_id})
-
-    def _take_seqs(self, write: Connection, conversation_id: str, count: int = 1) -> int:
-        """The first of `count` numbers in the conversation that nobody else will have."""
-        here = conversations.c.id == conversation_id
-        write.execute(conversations.update().where(here).values(last_seq=conversations.c.last_seq + count))
-        last: int = write.execute(sa.select(conversations.c.last_seq).where(here)).scalar_one()
-        return last - count + 1
-
-    def _message_by_ref(self, connection: Connection, conversation_id: str, ref: str) -> Message | None:
-        query = sa.select(messages).where(messages.c.conversation_id == conversation_id, messages.c.ref == ref)
-        row = connection.execute(query).mappings().first()
-        return message_of(row) if row is not None else None
-
-    def _is_answered(self, connection: Connection, message_id: int) -> bool:
-        query = sa.select(messages.c.answered_at).where(messages.c.id == message_id)
-        return connection.execute(query).scalar_one() is not None
-
-    def _replies(self, connection: Connection, conversation_id: str, ref: str) -> list[Message]:
-        query = sa.select(messages).where(
-            messages.c.conversation_id == conversation_id,
-            messages.c.author == "bot",
-            messages.c.ref.startswith(f"{ref}>", autoescape=True),
-        )
-        return [message_of(r) for r in connection.execute(query.order_by(messages.c.seq)).mappings()]
-
-    def _messages(self, query: Any) -> list[Message]:
-        with self.store.read() as read:
-            return [message_of(row) for row in read.execute(query).mappings()]
-
-    def _delivery(self, message_id: int, state: str, error: str | None) -> None:
-        with self.store.write() as write:
-            write.execute(messages.update().where(messages.c.id == message_id).values(delivery=state, error=error))
-
     def _cases(self, query: Any) -> list[Case]:
         with self.store.read() as read:
             return [case_of(row) for row in read.execute(query).mappings()]
@@ -621,7 +399,7 @@ class Desk:
     def _next_number(self, write: Connection, now: datetime) -> str:
         day = now.astimezone(self.county.zone).strftime("%Y%m%d")
         name = f"case-{day}"
-        insert = _insert(write)(counters).values(name=name, value=0).on_conflict_do_nothing(index_elements=["name"])
+        insert = insert_new(write)(counters).values(name=name, value=0).on_conflict_do_nothing(index_elements=["name"])
         write.execute(insert)
         write.execute(counters.update().where(counters.c.name == name).values(value=counters.c.value + 1))
         value = write.execute(sa.select(counters.c.value).where(counters.c.name == name)).scalar_one()
@@ -758,23 +536,8 @@ class Desk:
             "note": (note or "").strip(),
         }
 
-    def _enqueue(self, write: Connection, message: Message, case_id: int | None) -> None:
-        self._outbox(write, "say", message.conversation_id, f"message:{message.id}", {}, message.id, case_id)
-
     def _hand_over(self, write: Connection, case_id: int, number: str) -> None:
         self._outbox(write, "handover", f"case:{case_id}", f"case:{case_id}:filed", {"number": number}, None, case_id)
-
-    def _outbox(
-        self, write: Connection, kind: str, order_key: str, key: str, payload: dict[str, Any], message_id: int | None,
-        case_id: int | None,
-    ) -> None:  # fmt: skip
-        now = self.clock()
-        write.execute(
-            outbox.insert().values(
-                kind=kind, order_key=order_key, idempotency_key=key, payload=payload, message_id=message_id,
-                case_id=case_id, state="waiting", next_at=now, created_at=now,
-            )
-        )  # fmt: skip
 
 
 #: a hash that no password fits, so that an unknown login takes as long as a wrong password
@@ -790,14 +553,3 @@ def _figures(row: Any) -> dict[str, Any]:
         "in_time": f"{100 * int(row['in_time'] or 0) / closed:.0f}%" if closed else None,
         "satisfaction": f"{float(row['rating']):.1f}" if row["rating"] is not None else None,
     }
-
-
-def _insert(connection: Connection) -> Any:
-    """The dialect's own insert, which can pass over what is there already."""
-    if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert
-
-        return insert
-    from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-
-    return sqlite_insert

@@ -13,7 +13,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from cases.case import Conversation, Message
-from cases.desk import now_utc
+from cases.conversations import now_utc
 from cases.rows import conversation_of, message_of
 from cases.store import Store, conversations, messages, outbox
 

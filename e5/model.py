@@ -23,8 +23,6 @@ FOLDER = Path(__file__).resolve().parents[1] / "models"
 BEGIN, END = 0, 2
 #: pieces of a text that are seen together; a longer one counts by the mean of its windows
 WINDOW = 510
-#: so many windows are worked on by whoever asks; more are shared among the cores
-FEW = 4
 #: vectors of what was asked that stay at hand: 25 MB
 KEPT = 16384
 SPACES = re.compile(" {2,}")
@@ -76,7 +74,7 @@ class Model:
     def _encode(self, prefix: str, texts: Sequence[str]) -> np.ndarray:
         windows = [(n, part) for n, text in enumerate(texts) for part in cut(self.tokens(prefix + text))]
         parts = [part for _, part in windows]
-        ask = self._many.map if len(parts) > FEW else map
+        ask = self._many.map if len(parts) > 1 else map
         sums = np.zeros((len(texts), DIMENSIONS), np.float32)
         for (n, part), mean in zip(windows, ask(self._mean, parts), strict=True):
             sums[n] += len(part) * mean

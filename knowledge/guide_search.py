@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,11 +38,14 @@ class GuideSearch:
         self._guide_of = np.array([n for n, _ in phrases], dtype=np.int64)
         self._vectors = meaning.of([text for _, text in phrases], as_questions=True)
         self.keys = np.array([key_of(QUESTION + text) for _, text in phrases], dtype=np.int64)
-        self._words = [frozenset(search_words(text)) for _, text in phrases]
-        counts = Counter(word for words in self._words for word in words)
-        self._weight = {word: float(np.log(1 + len(phrases) / n)) for word, n in counts.items()}
+        found_in: dict[str, list[int]] = defaultdict(list)
+        for n, (_, text) in enumerate(phrases):
+            for word in sorted(set(search_words(text))):
+                found_in[word].append(n)
+        self._found_in = {word: np.array(places) for word, places in found_in.items()}
+        self._weight = {word: float(np.log(1 + len(phrases) / len(found))) for word, found in found_in.items()}
         self._unseen = float(np.log(1 + max(len(phrases), 1)))
-        self._mass = np.array([sum(self._weight[w] for w in words) for words in self._words], dtype=np.float32)
+        self._mass = self._common(found_in)
 
     def scores(self, question: str) -> Vector:
         """(phrases,) fit of every phrase."""
@@ -52,8 +55,14 @@ class GuideSearch:
     def _overlap(self, question: str) -> Vector:
         asked = frozenset(search_words(question))
         mass = sum(self._weight.get(word, self._unseen) for word in asked)
-        common = np.array([sum(self._weight[w] for w in words & asked) for words in self._words], dtype=np.float32)
-        return common / np.maximum(np.sqrt(mass * self._mass), 1e-6)
+        return self._common(asked & self._found_in.keys()) / np.maximum(np.sqrt(mass * self._mass), 1e-6)
+
+    def _common(self, words: Iterable[str]) -> Vector:
+        """(phrases,) weight of those of the words that each phrase has."""
+        common = np.zeros(len(self._guide_of), dtype=np.float32)
+        for word in words:
+            common[self._found_in[word]] += self._weight[word]
+        return common
 
     def find(self, question: str, top: int = 5) -> list[Found]:
         """The best guides, best first, each by its best phrase."""

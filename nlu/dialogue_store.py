@@ -17,7 +17,8 @@ from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import ActionExecuted, Event, SlotSet, UserUttered, deserialise_events
 from rasa.shared.core.trackers import DialogueStateTracker
 
-TURNS_KEPT = 4
+#: so many events may pile up in memory before only the last turn is kept there, too
+EVENTS_MOST = 120
 CACHED = 2000
 
 metadata = sa.MetaData()
@@ -28,10 +29,15 @@ dialogues = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("saved_at", sa.Float, nullable=False),
 )
+#: the statements of every turn, built once
+_HERE = dialogues.c.sender_id == sa.bindparam("sender")
+STATE = sa.select(dialogues.c.state).where(_HERE)
+NEW = dialogues.insert()
+AGAIN = dialogues.update().where(_HERE).values(state=sa.bindparam("new_state"), saved_at=sa.bindparam("now"))
 
 
 class DialogueStore(TrackerStore):
-    """Slots and the last few turns of each conversation; the verbatim transcript is in the case system.
+    """Slots and the last turn of each conversation; the verbatim transcript is in the case system.
 
     Rasa's own stores keep every event for ever and replay them all each turn; here a turn costs the same after a
     year. It is used bare, never inside Rasa's FailSafeTrackerStore: a failure to save must reach the resident as a
@@ -53,17 +59,11 @@ class DialogueStore(TrackerStore):
 
     async def save(self, tracker: DialogueStateTracker) -> None:
         """Writes the working memory of one conversation; it is durable when this returns."""
-        row = {
-            "sender_id": tracker.sender_id,
-            "state": json.dumps(_state(tracker), ensure_ascii=False),
-            "saved_at": time.time(),
-        }
+        sender, state, now = tracker.sender_id, json.dumps(_state(tracker), ensure_ascii=False), time.time()
         with self._engine.begin() as connection:
-            done = connection.execute(
-                dialogues.update().where(dialogues.c.sender_id == tracker.sender_id).values(**row)
-            )
+            done = connection.execute(AGAIN, {"sender": sender, "new_state": state, "now": now})
             if done.rowcount == 0:
-                connection.execute(dialogues.insert().values(**row))
+                connection.execute(NEW, {"sender_id": sender, "state": state, "saved_at": now})
         self._remember(tracker)
 
     async def retrieve(self, sender_id: str) -> DialogueStateTracker | None:
@@ -72,9 +72,7 @@ class DialogueStore(TrackerStore):
         if kept is not None:
             return kept
         with self._engine.connect() as connection:
-            state = connection.execute(
-                sa.select(dialogues.c.state).where(dialogues.c.sender_id == sender_id)
-            ).scalar_one_or_none()
+            state = connection.execute(STATE, {"sender": sender_id}).scalar_one_or_none()
         if state is None:
             return None
         tracker = self._restore(sender_id, json.loads(state))
@@ -100,7 +98,7 @@ class DialogueStore(TrackerStore):
         return tracker
 
     def _remember(self, tracker: DialogueStateTracker) -> None:
-        if len(tracker.events) > 30 * TURNS_KEPT:
+        if len(tracker.events) > EVENTS_MOST:
             tracker = self._restore(tracker.sender_id, _state(tracker))
         self._cache[tracker.sender_id] = tracker
         self._cache.move_to_end(tracker.sender_id)
@@ -114,9 +112,8 @@ def _state(tracker: DialogueStateTracker) -> dict[str, Any]:
 
 
 def _recent(events: list[Event]) -> list[Event]:
-    """The last turns, without slot events (their outcome is in the slots); each turn opens with action_listen."""
-    turns = [i for i, e in enumerate(events) if isinstance(e, UserUttered)]
-    start = turns[-TURNS_KEPT] if len(turns) >= TURNS_KEPT else 0
+    """The last turn, opened with action_listen, without slot events: their outcome is in the slots."""
+    start = max((i for i, e in enumerate(events) if isinstance(e, UserUttered)), default=0)
     kept = [e for e in events[start:] if not isinstance(e, SlotSet)]
     return kept if start == 0 else [ActionExecuted("action_listen"), *kept]
 

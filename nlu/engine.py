@@ -31,6 +31,7 @@ from rasa_sdk.executor import ActionExecutor, CollectingDispatcher
 from rasa_sdk.interfaces import Tracker
 
 from nlu.encoder import encode
+from nlu.matters import looked_at
 from nlu.runner import InOrder
 
 log = logging.getLogger("minhu.bot")
@@ -112,7 +113,8 @@ class Turns(MessageProcessor):
         if tracker is not None and await self._said_before(tracker, message):
             return None
         if message.text:  # the vectors are made beside what else is going on, and are at hand when the pipeline asks
-            await asyncio.get_running_loop().run_in_executor(None, encode, [message.text])
+            texts = [message.text, *looked_at(message.text)]
+            await asyncio.get_running_loop().run_in_executor(None, encode, texts)
         try:
             return await super().handle_message(message)
         except BaseException:

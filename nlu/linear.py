@@ -8,7 +8,6 @@ from itertools import pairwise
 
 import numpy as np
 import scipy.sparse as sparse
-from scipy.special import softmax
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.svm import SVC
@@ -82,7 +81,8 @@ class Linear:
         scores = vectors @ self._meaning + self._bias
         if wording is not None:  # a row holds some forty n-grams: to look these up beats a product of matrices
             scores += [wording.data[a:b] @ self._wording[wording.indices[a:b]] for a, b in pairwise(wording.indptr)]
-        return np.asarray(softmax(scores, axis=1))
+        odds = np.exp(scores - scores.max(axis=1, keepdims=True))
+        return np.asarray(odds / odds.sum(axis=1, keepdims=True))
 
     def by_class(self, vector: np.ndarray, wording: sparse.csr_matrix | None = None) -> dict[str, float]:
         """Probabilities of one text, vector (f,), by class."""

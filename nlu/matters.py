@@ -181,7 +181,7 @@ class Boundaries:
     def _features(self, text: str, at: Sequence[Cut]) -> np.ndarray:
         """(len(at), f): how unlike both sides are, what each is by itself, and how the cut is marked."""
         cut = [piece.strip() for piece in pieces(text, at)]
-        told, judges = [bare(piece) or piece for piece in cut], self._judges
+        told, judges = _told(cut), self._judges
         vectors = encode(told)
         by_itself = self._by_itself(told, vectors)
         rows = []
@@ -255,6 +255,16 @@ def bare(piece: str) -> str:
     piece = piece.strip()
     joining = ADDED.match(piece) or NUMBERED.match(piece)
     return (piece[joining.end() :] if joining else piece).strip(AROUND)
+
+
+def looked_at(text: str) -> list[str]:
+    """The pieces whose vectors are asked for when the message is split."""
+    at = cuts(text)
+    return _told([piece.strip() for piece in pieces(text, at)]) if at else []
+
+
+def _told(cut: Sequence[str]) -> list[str]:
+    return [bare(piece) or piece for piece in cut]
 
 
 def _tells(words: str) -> bool:

@@ -8,7 +8,7 @@ from rasa.core.policies.policy import PolicyPrediction
 from rasa.core.policies.rule_policy import RulePolicy
 from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.shared.core.constants import ACTION_LISTEN_NAME
-from rasa.shared.core.domain import Domain
+from rasa.shared.core.domain import Domain, State
 from rasa.shared.core.trackers import DialogueStateTracker
 
 #: what a resident may do beside answering; each has a rule of its own and the job goes on afterwards
@@ -69,6 +69,18 @@ class JobPolicy(RulePolicy):
         scores = self._default_predictions(domain)
         scores[domain.index_for_action(action)] = 1.0
         return self._prediction(scores)
+
+    def _prediction_states(
+        self,
+        tracker: DialogueStateTracker,
+        domain: Domain,
+        use_text_for_last_user_input: bool = False,
+        rule_only_data: dict[str, Any] | None = None,
+    ) -> list[State]:
+        """See parent class; only the state now: each of our rules is one intent and what it is answered with."""
+        states = [domain.get_active_state(tracker)]
+        self.featurizer._choose_last_user_input([states], use_text_for_last_user_input)
+        return states
 
 
 def next_action(tracker: DialogueStateTracker) -> str | None:

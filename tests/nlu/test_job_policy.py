@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import ActionExecuted, SlotSet, UserUttered
 from rasa.shared.core.trackers import DialogueStateTracker
@@ -83,3 +85,11 @@ def test_a_job_that_has_asked_waits() -> None:
 
 def test_another_language_goes_to_a_person() -> None:
     assert next_action(conversation("offtopic", entities={"foreign": "ru"})) == "action_foreign"
+
+
+@pytest.mark.parametrize("file", sorted(Path("nlu/rules").rglob("*.yml")), ids=str)
+def test_every_rule_looks_at_one_message_alone(file: Path) -> None:
+    """So the policy may look at the state now, and not at all states before it."""
+    for rule in yaml.safe_load(file.read_text(encoding="utf-8"))["rules"]:
+        assert [set(step) for step in rule["steps"]] == [{"intent"}, {"action"}], rule
+        assert set(rule) == {"rule", "steps"}
