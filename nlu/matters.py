@@ -40,7 +40,10 @@ ADDED = re.compile(
 ENDS = re.compile(r"[。！!？?；;\n]+|(?<=[a-z])\.\s")
 COMMAS = re.compile(r"[，,、]+\s*|\s{1,}(?=[\u4e00-\u9fff])")
 #: where voice typing leaves no sign at all, a new matter often begins so
-BARE = re.compile(r"(?<=[\u4e00-\u9fff])(?:我们|我家|我屋里|村里|那个|小区)|\band\b", re.IGNORECASE)
+BARE = re.compile(
+    r"(?<=[\u4e00-\u9fff])(?:我们|我家|我屋里|村[里口]|那个|小区|[门路]口|楼[上下道]|隔壁|旁边|学校|医院|上面的)|\band\b",
+    re.IGNORECASE,
+)
 BARE_FROM = 18
 #: a longer message is a letter: it argues, and its matters, if there are several, are announced
 LETTER, SURE_IN_LETTERS = 90, 0.93
@@ -159,20 +162,23 @@ class Boundaries:
         self._model.fit(np.vstack(rows), truth, sample_weight=np.where(truth, 1 - truth.mean(), truth.mean()))
         return self
 
-    def split(self, text: str) -> list[str]:
-        """The matters of a message, in order and verbatim; one that tells a single matter stays whole."""
+    def split(self, text: str) -> list[tuple[str, float]]:
+        """The matters of a message, in order and verbatim, each with how likely it is a new one (the first: 1); one
+        that tells a single matter stays whole."""
         at = cuts(text)
         if not at:
-            return [text]
+            return [(text, 1.0)]
         chances = self.chances(text, at)
         kept: list[Cut] = []
+        new = [1.0]
         for cut, chance in zip(at, chances, strict=True):
             before, behind = text[kept[-1].at if kept else 0 : cut.at], text[cut.at :]
             announced = cut.kind in ("numbered", "added") and chance >= SURE_IN_LETTERS
             sure = announced if len(text) > LETTER else chance >= (SURE_BARE if cut.kind == "bare" else SURE)
             if sure and _tells(before) and _tells(behind) and not NUMBER.search(behind[:NUMBER_WITHIN]):
                 kept.append(cut)
-        return pieces(text, kept)
+                new.append(float(chance))
+        return list(zip(pieces(text, kept), new, strict=True))
 
     def chances(self, text: str, at: Sequence[Cut]) -> np.ndarray:
         """(len(at),) probabilities that a new matter begins there."""

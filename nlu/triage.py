@@ -41,7 +41,7 @@ KNOWN_WEIGH = 3
 #: characters in which an angry resident vents before the matter itself is told
 VENTED = 16
 #: intents whose examples tell one matter each
-ONE_MATTER = frozenset({"report_problem", "consult_law"})
+ONE_MATTER = frozenset({"report_problem", "consult_law", "danger", "praise", "suggest", "ask"})
 #: weight of the first reading beside the sentence vector in what a county's orders teach
 FIRST_READING = 0.35
 KINDS = {
@@ -52,6 +52,11 @@ KINDS = {
 SMALLTALK = "smalltalk"
 #: kinds of message that may tell several matters
 OF_MATTERS = frozenset({"complaint", "suggestion", "legal", "praise"})
+#: kinds that tell several matters only where one of them surely is new
+MAY_HOLD = frozenset({"question", "status"})
+SURELY_NEW = 0.9
+#: a part is no matter by itself only if its kind, which is none of those, is as sure
+NO_MATTER = 0.8
 #: languages the examples are written in: what the model says of any other is a guess
 TAUGHT = frozenset({"zh", "en"})
 
@@ -188,13 +193,14 @@ class Reader:
             known = read_examples()
             single = [t for t, intent in zip(texts, intents, strict=True) if intent in ONE_MATTER]
             openings = Openings().fit([*orders, *single, *(part for parts in known for part in parts)])
+            alone = [[text] for text in single if cuts(text)]
             heads = Heads(
                 wording,
                 kind=judges.kind,
                 category=judges.category,
                 topic=Linear().fit(encode(asked), topics, wording.of(asked)),
                 domain_of=domain_of,
-                boundaries=Boundaries(judges, openings).fit([*known * KNOWN_WEIGH, *composed(county)]),
+                boundaries=Boundaries(judges, openings).fit([*known * KNOWN_WEIGH, *alone, *composed(county)]),
                 danger=danger.result(),
             )
         model.parent.mkdir(parents=True, exist_ok=True)
@@ -233,7 +239,7 @@ class Reader:
             emergency=danger is not None,
             danger=danger,
             danger_maybe=danger_maybe,
-            matters=self._matters(words, domain, category, kind in OF_MATTERS),
+            matters=self._matters(words, domain, category, kind),
             place=self._places.read(words),
             contact=contacts.phone(words),
             since=when.at if when else None,
@@ -281,22 +287,26 @@ class Reader:
         learnt = self._known()
         return learnt.weigh(words, vector, found) if learnt else found
 
-    def _matters(self, words: str, domain: str, category: str, may_hold_several: bool) -> tuple[MatterPart, ...]:
+    def _matters(self, words: str, domain: str, category: str, kind: str) -> tuple[MatterPart, ...]:
         """The message cut where a new matter begins; joined, the parts are the message.
 
-        What is no matter by itself, or of the same category as the part before it, goes on with that.
+        What is no matter by itself, or, unless it surely is a new one, of the same category as the part before it, goes
+        on with that. A message that asks, or follows a case, is one unless it surely is not.
         """
-        parts = self.heads.boundaries.split(words) if may_hold_several else [words]
+        parts = self.heads.boundaries.split(words) if kind in (*OF_MATTERS, *MAY_HOLD) else [(words, 1.0)]
+        if kind in MAY_HOLD and min(new for _, new in parts) < SURELY_NEW:
+            parts = [(words, 1.0)]
         apart: list[MatterPart] = []
         lead, letter = "", len(words) > LETTER
-        told = [bare(part) or part for part in parts]
-        for part, words_here, vector in zip(parts, told, encode(told), strict=True) if parts[1:] else ():
+        told = [bare(part) or part for part, _ in parts]
+        for (part, new), words_here, vector in zip(parts, told, encode(told), strict=True) if parts[1:] else ():
             wording = self.heads.wording.of([words_here])
             domain_here, category_here, _ = self._category(words_here, vector, wording)
-            kind = _best(self.heads.kind.chances(words_here, vector, wording))
+            kinds = self.heads.kind.chances(words_here, vector, wording)
+            kind = _best(kinds)
             vents = len(words_here) <= VENTED and _marks().signals["anger"].search(words_here)
-            matter = kind in (*OF_MATTERS, "question") and not vents
-            same = apart and (domain_here if letter else category_here) == (
+            matter = (kind in (*OF_MATTERS, "question") or kinds[kind] < NO_MATTER) and not vents
+            same = apart and (new < SURELY_NEW or letter) and (domain_here if letter else category_here) == (
                 apart[-1].domain if letter else apart[-1].category
             )
             if apart and (same or not matter):

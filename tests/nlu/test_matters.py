@@ -19,10 +19,10 @@ def boundaries():
     return joblib.load(ROOT / "models/triage.joblib").boundaries
 
 
-@pytest.mark.parametrize("text", [*TEXTS, "", "。", "，，，，", "1、2、3、", "还有", "a" * 500, "路" * 5000])
+@pytest.mark.parametrize("text", [*TEXTS, "", "。", "，，，，", "1、2、3、", "还有", "a" * 500, "路" * 5000], ids=lambda text: text[:12])
 def test_the_parts_joined_are_the_message(boundaries, text: str) -> None:
     assert "".join(pieces(text, cuts(text))) == text
-    assert "".join(boundaries.split(text)) == text
+    assert "".join(part for part, _ in boundaries.split(text)) == text
 
 
 def test_every_border_of_the_examples_can_be_cut() -> None:
