@@ -21,6 +21,12 @@ CITED_SHOWN = 4
 #: a guide of more lines is told in short, with how to go about it; the rest is a press away
 STEPS_SHOWN = 5
 ELDERS_STEPS = 3
+#: jobs in which a short question belongs to what was told, of which it is so many of the last words
+JOBS, LAST_WORDS = ("report_problem", "consult_law"), 2
+#: so short, a question belongs to what was told before it
+FEW_WORDS = {"zh": 20, "en": 60}
+#: what may be asked of a report itself
+OF_A_REPORT = frozenset({"takes", "costs", "bring"})
 
 
 class ActionAsk(Action):
@@ -43,7 +49,14 @@ class ActionAsk(Action):
         if turn.pressed and not chosen and not waiting:
             said.utter_message(response="utter_ask_question")
             return []
-        answer = at.library.answer(question, turn.language, about=chosen or turn.slots.get("about"))
+        about, job = chosen or turn.slots.get("about"), turn.slots.get("job")
+        asked = at.library.asks_for(question, turn.language)
+        if job == "report_problem" and asked in OF_A_REPORT and not about:
+            said.utter_message(response=f"utter_report_{asked}")
+            return []
+        belongs = job in JOBS and not chosen and len(question) <= FEW_WORDS[turn.language]
+        told = " ".join((turn.slots.get("words") or ())[-LAST_WORDS:]) if belongs else ""
+        answer = at.library.answer(question, turn.language, about=about, told=told)
         tell(said, turn, answer, at)
         return [SlotSet("about", answer.about or turn.slots.get("about"))]
 

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
 from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.ask import cite, grounds
+from actions.ask import FEW_WORDS, cite, grounds
 from actions.danger import warn
-from actions.draft import Draft
+from actions.draft import PLACE, Draft, only_contact
 from actions.office import Office, office
 from actions.report_problem import choose_field, fresh, patience, place_buttons, read_back
 from actions.turn import Turn
 
 LAW_SHOWN = 3
 FACTS_LEAST = 25
+#: so many of the last words are what the law is asked for
+LAST_WORDS = 3
+NOT_URGENT = re.compile(
+    r"不(?:是很|是蛮|怎么|太|蛮)?(?:着)?急|\bnot (?:so |that |very )?urgent\b|\bno (?:hurry|rush)\b", re.IGNORECASE
+)
+#: intents that ask rather than answer
+QUESTIONS = frozenset({"consult_law", "ask", "explain", "unsure"})
 URGENT = "urgent"
 
 
@@ -31,41 +39,54 @@ class ActionConsultLaw(Action):
         """See parent class."""
         turn, at = Turn.of(tracker), office()
         warn(said, turn)
-        draft = Draft.of(turn) if goes_on(turn) else fresh(turn)
+        draft = opened(turn)
         if draft.asked == "confirm" and turn.intent == "affirm":
             return file_consultation(said, turn, draft, at)
         if draft.asked == "adviser" and turn.intent == "deny":
             said.utter_message(response="utter_adviser_declined")
             return Draft().events(job=None)
+        asks = draft.asked == "adviser" and turn.intent in QUESTIONS
         new = not draft.citations and draft.asked != "facts"
         draft = replace(hear_choices(choose_field(draft.hear(turn), turn), turn), kind="consultation")
-        if new and draft.words:
+        if (new or asks) and draft.words:
             draft = tell_law(said, turn, draft, at)
         return ask_next(said, turn, draft, at)
 
 
-def goes_on(turn: Turn) -> bool:
-    """Whether the turn belongs to the consultation in hand; a new question at the offer of an adviser opens another."""
-    slots = turn.slots
-    return slots.get("job") == "consult_law" and not (slots.get("asked") == "adviser" and turn.intent == "consult_law")
+def opened(turn: Turn) -> Draft:
+    """The consultation in hand, unless a long question at the offer of an adviser opens another; a report that turns
+    into a consultation by a few words ("I want a lawyer") hands on what was told."""
+    before, few = Draft.of(turn), len(turn.text) <= FEW_WORDS[turn.language]
+    job = turn.slots.get("job")
+    if job == "consult_law" and (few or turn.pressed or before.asked != "adviser" or turn.intent not in QUESTIONS):
+        return before
+    if job == "report_problem" and few and before.words:
+        told = ("words", "signals", *PLACE, "place_choices", "contact", "contact_withheld")
+        return Draft(**{name: getattr(before, name) for name in told})
+    return fresh(turn)
 
 
 def hear_choices(draft: Draft, turn: Turn) -> Draft:
     """Yes and no to the questions that only this job asks."""
     if draft.asked == "adviser":
-        return draft.skip("adviser") if turn.intent != "unsure" else draft
-    if draft.asked == "urgent" and turn.intent in ("affirm", "deny", "unsure"):
-        return replace(draft, urgent=turn.intent == "affirm")
+        return draft if turn.intent in QUESTIONS else draft.skip("adviser")
+    if draft.asked == "urgent" and NOT_URGENT.search(turn.text):
+        return replace(draft, urgent=False)
+    if draft.asked == "urgent" and turn.intent in ("affirm", "deny", "unsure", "danger"):
+        return replace(draft, urgent=turn.intent in ("affirm", "danger"))
     if draft.asked == "urgent" and not turn.pressed:
         urgent = True if URGENT in turn.codes.get("signal", ()) else None
-        return replace(draft, urgent=urgent, words=tuple(dict.fromkeys((*draft.words, turn.text))))
+        told = () if only_contact(turn) else (turn.text,)
+        return replace(draft, urgent=urgent, words=tuple(dict.fromkeys((*draft.words, *told))))
     return draft.skip("facts") if draft.asked == "facts" else draft
 
 
 def tell_law(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -> Draft:
     """General law first, with its source; nothing found is said, never filled."""
-    question = " ".join(draft.words)
+    question = " ".join(draft.words[-LAST_WORDS:])
     answer = at.library.answer(question, turn.language)
+    if answer.choices and not answer.short:  # the adviser sees to which of them it is
+        answer = at.library.answer(answer.choices[0][1], turn.language)
     found = [s for s in answer.sources if s.type == "statute"][: 1 if turn.elders else LAW_SHOWN]
     if found and answer.short:
         lines = [answer.short, *(cite(source, at, turn.language, short=True) for source in found)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -10,6 +11,7 @@ from rasa_sdk.events import SlotSet
 from actions.turn import Turn
 from cases.case import Matter
 from cases.county import County
+from nlu.plain import opens_only
 
 KINDS = {"report_problem": "complaint", "suggest": "suggestion", "praise": "praise"}
 #: intents whose text tells the matter itself rather than something about it
@@ -24,6 +26,10 @@ FIELD_SLOTS = {
 #: codes of a field of its own: a correction that holds one says nothing of the matter itself
 FIELD_CODES = ("town", "village", "place_choice", "place_said", "since_said", "contact")
 STORY_LEAST = 5
+#: a place is named in so many characters; of longer words only what names one is kept as the place
+PLACE_WORDS = 24
+#: questions that are answered by telling more of the matter
+STORIES = frozenset({"what", "facts", "more"})
 #: intents whose text is no place and no time
 NO_ANSWER = frozenset({"unsure", "deny", "withhold", "affirm", "abuse"})
 
@@ -123,6 +129,10 @@ class Draft:
             drafts.append(replace(self, parts=(), words=(part["text"], *later), **own))
         return drafts
 
+    def apart_from(self, part: dict[str, Any]) -> Draft:
+        """The draft of one part alone, when the others of its message are not to be reported."""
+        return replace(self, parts=(part, part)).apart()[0]
+
     def matter(self, turn: Turn, conversation_id: str) -> Matter:
         """The matter to file; its filing key is the message that confirmed it."""
         return Matter(
@@ -150,13 +160,14 @@ class Draft:
         """Keeps every sentence that is about the matter, verbatim; the category follows the first that tells one."""
         if turn.pressed or not turn.text.strip():
             return self
-        story = self.asked in ("what", "facts", "more")
+        story = self.asked in STORIES or (self.asked == "adviser" and turn.intent not in NO_ANSWER)
+        story = story and not only_contact(turn)
         opening = not self.words and turn.intent in TELLS | {"inform"}
         told = story or turn.intent in TELLS
         corrects = turn.intent == "correct" and not any(turn.codes.get(code) for code in FIELD_CODES)
         if turn.text in self.words or not (opening or told or corrects):
             return self
-        bare = opening and len(turn.text.strip()) < STORY_LEAST and not turn.code("category")
+        bare = opening and (len(turn.text.strip()) < STORY_LEAST or opens_only(turn.text)) and not turn.code("category")
         draft = self if bare else replace(self, words=(*self.words, turn.text))
         if opening:
             draft = replace(draft, parts=tuple(turn.codes.get("matter", ())))
@@ -194,7 +205,7 @@ class Draft:
         said = turn.code("place_said")
         elsewhere = turn.codes.get("contact") or turn.codes.get("since_said")
         if self.asked == "where" and not (turn.pressed or elsewhere or turn.intent in NO_ANSWER):
-            said = said or turn.text
+            said = turn.text if len(turn.text) <= PLACE_WORDS else said or turn.text
         return replace(self, place_said=said) if said else self
 
     def _place_words(self, turn: Turn, town: str | None) -> str | None:
@@ -204,7 +215,8 @@ class Draft:
         if self.asked == "town":
             return turn.code("place_said") or self.place_said
         moved = self.town is not None and town != self.town
-        own = turn.text if self.asked == "where" else turn.code("place_said")
+        short = self.asked == "where" and len(turn.text) <= PLACE_WORDS
+        own = turn.text if short else turn.code("place_said") or (turn.text if self.asked == "where" else None)
         return own or (None if moved else self.place_said)
 
     def _hear_since(self, turn: Turn) -> Draft:
@@ -217,6 +229,12 @@ class Draft:
     def _hear_contact(self, turn: Turn) -> Draft:
         contact = turn.code("contact")
         return replace(self, contact=contact, contact_withheld=False) if contact else self
+
+
+def only_contact(turn: Turn) -> bool:
+    """Whether the words are a phone number and nothing else."""
+    contact = turn.code("contact")
+    return bool(contact) and len(re.sub(r"[\s\W]", "", turn.text)) <= len(contact) + 2
 
 
 def place_name(draft: Draft, county: County, language: str) -> str | None:

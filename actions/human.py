@@ -27,6 +27,36 @@ class ActionHuman(Action):
         return []
 
 
+class ActionWaiting(Action):
+    """While nobody has taken over yet: what is said is kept, when somebody comes, and the way back to the bot."""
+
+    def name(self) -> str:
+        """See parent class."""
+        return "action_waiting"
+
+    async def run(self, said: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[dict[str, Any]]:
+        """See parent class."""
+        turn, at = Turn.of(tracker), office()
+        response = "utter_waiting" if at.staffed_now() else "utter_waiting_later"
+        said.utter_message(response=response, hours=at.hours(turn.language))
+        return []
+
+
+class ActionTakeBack(Action):
+    """The resident would rather go on with the bot than wait."""
+
+    def name(self) -> str:
+        """See parent class."""
+        return "action_take_back"
+
+    async def run(self, said: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[dict[str, Any]]:
+        """See parent class."""
+        turn, at = Turn.of(tracker), office()
+        taken = at.desk.stop_waiting(turn.conversation_id)
+        said.utter_message(response="utter_taken_back" if taken else "utter_staff_is_here")
+        return []
+
+
 class ActionForeign(Action):
     """A language that the bot doesn't speak: one bilingual line, and a person."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -10,17 +11,22 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.alike import alike, described
 from actions.danger import warn
-from actions.draft import STORY_LEAST, Draft, place_name
+from actions.draft import PLACE, STORY_LEAST, Draft, place_name
 from actions.office import Office, office
 from actions.turn import Turn
 from cases.case import Case
 from cases.desk import Refused
+from nlu.plain import opens_only
 
 FAILURES = 2
 SHOWN = 160
 PART = 50
 TOLD_ENOUGH = 40
-ENDED: dict[str, Any] = {"job": None}
+#: words that leave one of several matters out
+LEAVES_OUT = re.compile(
+    r"不用|不要|不报|不说|不管|不算|去掉|删掉|除了|解决了|好了|\b(?:not|drop|remove|without|except|forget|leave out)\b",
+    re.IGNORECASE,
+)
 
 
 class ActionReportProblem(Action):
@@ -55,17 +61,45 @@ def patience(turn: Turn) -> int:
 def hear_choices(draft: Draft, turn: Turn) -> Draft:
     """Yes and no to the questions that only this job asks; whoever speaks of something else has passed them over."""
     if draft.asked == "split":
-        if turn.intent != "affirm":
+        left = without_named(draft, turn)
+        if left != draft.parts:
+            draft = replace(draft, parts=left)
+            if len(left) < 2:
+                return replace(draft.apart_from(left[0]), parts=()).skip("split")
+        elif turn.intent != "affirm":
             return replace(draft, parts=()).skip("split")
         placed = all(part.get("town") for part in draft.parts)
         return replace(draft, place_choices=()).skip("split", "where") if placed else draft.skip("split")
     return draft.skip("join") if draft.asked == "join" else draft
 
 
+def without_named(draft: Draft, turn: Turn) -> tuple[dict[str, Any], ...]:
+    """The parts without the one that the resident wants left out ("not the lift"); all of them where none is named."""
+    if turn.pressed or not LEAVES_OUT.search(turn.text):
+        return draft.parts
+    said = pairs(LEAVES_OUT.sub(" ", turn.text))
+    shared = [len(said & pairs(part["text"])) for part in draft.parts]
+    named = shared.index(max(shared))
+    if not shared[named] or shared.count(shared[named]) > 1:
+        return draft.parts
+    return (*draft.parts[:named], *draft.parts[named + 1 :])
+
+
+def pairs(text: str) -> set[str]:
+    """Neighbouring signs, or words of a language with spaces."""
+    words = re.findall(r"[a-z]{3,}", text.lower())
+    signs = re.sub(r"[^\u4e00-\u9fff]", " ", text)
+    return {*words, *(a + b for a, b in zip(signs, signs[1:], strict=False) if " " not in (a, b))}
+
+
 def fresh(turn: Turn) -> Draft:
-    """A new draft; words that the bot just asked the meaning of are kept when the answer was only "report it"."""
-    held = () if turn.slots.get("job") else tuple(turn.slots.get("words") or ())
-    return Draft(words=held) if turn.pressed or len(turn.text.strip()) < STORY_LEAST else Draft()
+    """A new draft; what was told before is kept when the answer to it was only "report it"."""
+    bare = turn.pressed or len(turn.text.strip()) < STORY_LEAST or opens_only(turn.text)
+    if not bare or turn.slots.get("job") == "report_problem":
+        return Draft()
+    held = Draft.of(turn)
+    told = ("words", "signals", "category", "domain_code", *PLACE, "place_choices", "since", "since_said", "contact")
+    return Draft(**{name: getattr(held, name) for name in told if held.words})
 
 
 def choose_field(draft: Draft, turn: Turn) -> Draft:
@@ -137,11 +171,13 @@ def read_back(draft: Draft, at: Office, language: str) -> dict[str, str]:
     """The blanks of the read-back: own words for own words, names for codes."""
     unknown = at.term("not_given", language)
     contact = draft.contact or at.term("contact_withheld", language)
-    words, category = " / ".join(draft.words), category_name(draft.category, at, language)
+    words, category = " / ".join(draft.words), category_name(draft.category, at, language, draft.domain_code)
     if len(draft.parts) > 1:
         apart = draft.apart()
         words = "".join(f"\n{n}. {shortened(part['text'], at, language, PART)}" for n, part in numbered(draft))
-        category = " · ".join(f"{n}. {category_name(one.category, at, language)}" for n, one in enumerate(apart, 1))
+        category = " · ".join(
+            f"{n}. {category_name(one.category, at, language, one.domain_code)}" for n, one in enumerate(apart, 1)
+        )
     return {
         "kind": at.term(f"kind_{draft.kind or 'complaint'}", language),
         "words": shortened(words, at, language),
@@ -152,9 +188,14 @@ def read_back(draft: Draft, at: Office, language: str) -> dict[str, str]:
     }
 
 
-def category_name(code: str | None, at: Office, language: str) -> str:
-    """What a category is called."""
-    return at.county.category(code).name[language] if code else at.term("not_given", language)
+def category_name(code: str | None, at: Office, language: str, domain: str | None = None) -> str:
+    """What a category is called; where none is sure enough, its first-level class, which staff will divide."""
+    if code:
+        return at.county.category(code).name[language]
+    if domain is None:
+        return at.term("not_given", language)
+    found = at.county.domain(domain)
+    return at.term("only_domain", language, name=found.name if language == "zh" else found.name_en)
 
 
 def numbered(draft: Draft) -> enumerate[dict[str, Any]]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from rasa_sdk import Action, Tracker
-from rasa_sdk.events import SlotSet
 from rasa_sdk.executor import CollectingDispatcher
 
 from actions import consult_law, report_problem
@@ -80,6 +80,9 @@ class ActionWhyAsk(Action):
 
     async def run(self, said: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> Events:
         """See parent class."""
+        if "privacy" in Turn.of(tracker).codes.get("signal", ()):
+            said.utter_message(response="utter_privacy")
+            return []
         asked = tracker.slots.get("asked")
         known = {"what", "where", "town", "since", "contact", "urgent", "facts"}
         said.utter_message(response=f"utter_why_{asked}" if asked in known else "utter_why")
@@ -151,7 +154,8 @@ class ActionClarify(Action):
         buttons = [{"title": at.term(f"reading_{r}", turn.language), "payload": f"/{r}"} for r in offered]
         said.utter_message(response="utter_clarify", buttons=buttons)
         told = turn.intent not in ("affirm", "deny") and not turn.pressed
-        return [SlotSet("words", [turn.text] if told else None)]
+        heard = replace(Draft(asked="what").hear(turn), asked=None) if told else Draft()
+        return heard.events(words=[turn.text] if told else None)
 
 
 def likely(turn: Turn) -> list[str]:

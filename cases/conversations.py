@@ -139,6 +139,14 @@ class Conversations:
                     write, conversation_id, holder="waiting", reason=reason, waiting_since=self.clock()
                 )
 
+    def stop_waiting(self, conversation_id: str) -> bool:
+        """The resident goes on with the bot; False, and nothing changes, where a member of staff has taken over."""
+        with self.store.write() as write:
+            held = self._need_conversation(write, conversation_id)["holder"]
+            if held == "waiting":
+                self._update_conversation(write, conversation_id, holder="bot", reason=None, waiting_since=None)
+            return bool(held != "staff")
+
     def take_over(self, conversation_id: str, staff_login: str) -> None:
         """A member of staff speaks from now on. Raises Refused when another one does already."""
         with self.store.write() as write:

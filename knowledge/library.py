@@ -185,16 +185,22 @@ class Library:
 
     # --- answers ---------------------------------------------------------------------------------------------------
 
-    def answer(self, question: str, language: str = "zh", about: str | None = None) -> Answer:
+    def answer(self, question: str, language: str = "zh", about: str | None = None, told: str = "") -> Answer:
         """Guides first, then the law itself, else declined; where two guides are as near, choices to ask which.
 
-        `about`: the guide last talked of, for follow-ups.
+        `about`: the guide last talked of, for follow-ups; `told`: what a question belongs to that is not clear alone.
         """
         question = question.strip()
         followed = self._follow(question, language, about)
+        if told and not followed and not self._clear(question):
+            question = f"{told} {question}"
         if followed or self._followups.bare(question):
             return followed or Answer(declined=True)
         return self._named_law(question, language) or self._which(question, language) or self._best(question, language)
+
+    def _clear(self, question: str) -> bool:
+        found = self.guides.find(question, 1)
+        return bool(found) and found[0].score >= GUIDE_CLEAR and not self._followups.bare(question)
 
     def _best(self, question: str, language: str) -> Answer:
         return self._from_guides(question, language) or self._from_law(question, language) or Answer(declined=True)
@@ -214,6 +220,10 @@ class Library:
             sources = [*laws, *services]
         said = "\n".join(part for part in (answer.short, *answer.steps) if part)
         return Lookup(said, answer.declined, tuple(distinct(sources)[:top]))
+
+    def asks_for(self, question: str, language: str) -> str | None:
+        """The field that a question asks for which names no matter ("how long"), or None."""
+        return self._followups.field(question, language) if self._followups.bare(question) else None
 
     def _follow(self, question: str, language: str, about: str | None) -> Answer | None:
         guide = self.guide(about) if about else None

@@ -33,13 +33,13 @@ def danger(text: str) -> str | None:
 
 
 def calm(text: str) -> bool:
-    """Whether the words speak of a drill, a fee, a memory or the like, whatever else they say."""
+    """Whether the words speak of a drill, a fee, a memory or the like, or only of impatience in strong words."""
     return bool(_calm().search(zhconv.convert(text, "zh-cn").lower()))
 
 
 @lru_cache(maxsize=1)
 def _calm() -> re.Pattern[str]:
-    return re.compile("|".join(_read()["all"]["calm"]))
+    return re.compile("|".join([*_read()["all"]["calm"], *_read()["all"]["figure"]]))
 
 
 @lru_cache(maxsize=1)

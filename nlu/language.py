@@ -21,7 +21,8 @@ WORDS_FOR_LANGDETECT = 6
 SURE = 0.95
 ENGLISH = re.compile(
     r"\b(the|is|are|my|i|you|what|how|where|please|not|no|yes|to|of|in|a|and|for|have|has|help|want|need|it|this|can|do|"
-    r"ok|hi|hello|thanks|thank|person|english|speak|talk|report|problem|case|cancel|submit)\b",
+    r"ok|hi|hello|thanks|thank|person|english|speak|talk|report|problem|case|cancel|submit|room|building|floor|street|road|"
+    r"village|town|community|near|opposite|since|yesterday|today|water|power|at|on|from|with|was|were|be|it's|i'm)\b",
     re.IGNORECASE,
 )
 

@@ -30,7 +30,7 @@ ENGLISH_PLACE = re.compile(
     r"(?= (?:has|have|is|are|was|were|since|for|every|and|because|which|that)\b|[.,;!?]|$)"
 )
 NAMES_A_VILLAGE = re.compile(r"村|社区|居委会|居\b|\b(?:village|community|neighbou?rhood committee)\b", re.IGNORECASE)
-BEFORE_A_PLACE = re.compile(r"^.*[在到]")
+BEFORE_A_PLACE = re.compile(r"^(?:.*[在到]|还有|另外|而且|然后|就是|那个)")
 AFTER_A_NAME = re.compile(r"村|社区|居委会|镇|街道|那边|这边|那里|这里|那头|那条|那块|附近|一带")
 BEFORE_A_NAME = re.compile(r"(?:^|[在住到是去，,。！!？? 　]|我们)$")
 #: times that jieba's corpus has a word from which it counts as an everyday one
@@ -122,6 +122,8 @@ class Gazetteer:
                 negated += tuple(sorted(codes))
                 kept = kept.replace(found.group(0), " ", 1)
         place = self._find(kept)
+        if place.village in negated:  # "not 清水江 but 清水湾", which is no village here, only sounds like the first
+            place = replace(place, village=None, grid=None)
         return replace(place, said=place.said or _landmark(kept), negated=negated)
 
     def _find(self, text: str) -> Place:

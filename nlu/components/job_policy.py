@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from rasa.core.policies.policy import PolicyPrediction
@@ -10,6 +11,9 @@ from rasa.engine.recipes.default_recipe import DefaultV1Recipe
 from rasa.shared.core.constants import ACTION_LISTEN_NAME
 from rasa.shared.core.domain import Domain, State
 from rasa.shared.core.trackers import DialogueStateTracker
+
+from nlu.dangers import OTHER
+from nlu.plain import opens_only
 
 #: what a resident may do beside answering; each has a rule of its own and the job goes on afterwards
 ASIDE = frozenset(
@@ -47,6 +51,18 @@ OPENS = frozenset({"ask", "report_problem", "suggest", "praise", "consult_law", 
 #: these have said all there is to say: the question that waits is not asked again behind them
 ENDS_TURN = frozenset({"action_human", "action_cancel", "action_danger"})
 UNSURE_BELOW = 0.30
+#: longer words that speak of who may know are part of a story
+ASIDE_UP_TO = 30
+#: words that leave out one of several matters, not all of them
+_LEAVES_ONE = re.compile(
+    r".(?:的|那个|那件)(?:就|先|也)?(?:不用|不要|不报|去掉|算了)|\b(?:not|except|without|only) ", re.IGNORECASE
+)
+#: words by which whoever waits for a person goes back to the bot
+_BACK = re.compile(
+    r"(?:不要|不用|取消|不转|退出|不等)(?:了)?(?:转)?(?:人工|坐席)|不等了|(?:回到|找|和|跟)(?:机器人|助手)|"
+    r"back to (?:the )?(?:bot|assistant)|\b(?:drop|cancel) (?:it|that|the person)\b|don't want (?:a|the) person",
+    re.IGNORECASE,
+)
 #: so short, unclear words after an answer are a follow-up to it ("多久")
 FOLLOWS_UP_TO = 12
 
@@ -93,14 +109,34 @@ def next_action(tracker: DialogueStateTracker) -> str | None:
     if message is None or message.intent.get("name") is None:
         return None
     intent, sure = message.intent["name"], message.intent.get("confidence") or 0.0
-    if (message.metadata or {}).get("holder", "bot") != "bot":
-        return "action_danger" if intent == "danger" else ACTION_LISTEN_NAME
-    if any(e["entity"] == "foreign" for e in message.entities) and intent != "danger":
-        return "action_foreign"
+    holder = (message.metadata or {}).get("holder", "bot")
+    safe = any(e["entity"] == "signal" and e["value"] == "safe" for e in message.entities)
+    if holder != "bot" and intent == "danger":
+        return "action_danger"
+    if holder == "waiting":
+        back = intent == "continue_job" or _BACK.search(message.text or "")
+        return "action_take_back" if back else "action_waiting"
+    if holder != "bot":
+        return ACTION_LISTEN_NAME
     asked = tracker.get_slot("asked")
+    if asked == "split" and intent == "cancel" and _LEAVES_ONE.search(message.text or ""):
+        return "action_report_problem"
+    if safe and asked == "emergency_place":
+        return "action_danger"
+    if intent == "danger" and asked == "urgent" and not _named_danger(message.entities):
+        return "action_consult_law"
+    speaks_english = tracker.get_slot("language") == "en" and (job is not None or asked is not None)
+    if any(e["entity"] == "foreign" for e in message.entities) and intent != "danger" and not speaks_english:
+        return "action_foreign"
+    private = any(e["entity"] == "signal" and e["value"] == "privacy" for e in message.entities)
+    if private and intent != "danger" and asked not in STORIES and len(message.text or "") <= ASIDE_UP_TO:
+        return "action_why_ask"
     read = {e["value"] for e in message.entities if e["entity"] == "category"}
     other = bool(read) and tracker.get_slot("category") not in read
-    if asked == "detail" and other and intent in TELLS | {"inform", "correct", "urge"}:
+    tells = TELLS if len(message.text or "") <= FOLLOWS_UP_TO else TELLS | {"inform", "correct", "urge"}
+    if asked == "detail" and other and intent in tells:
+        return "action_report_problem"
+    if job == "consult_law" and asked not in STORIES and sure >= 0.5 and opens_only(message.text or ""):
         return "action_report_problem"
     if job is not None and asked is not None and not _is_aside(intent, sure, asked, message.entities, job, other):
         return f"action_{job}"
@@ -117,6 +153,10 @@ def _is_aside(
         return True
     if intent == "consult_law" and job == "report_problem":
         return asked not in STORIES and sure >= 0.6 and not _answers(asked, entities)
+    if job == "consult_law" and asked == "adviser" and intent == "consult_law":
+        return False
+    if asked == "emergency_place" and intent == "consult_law" and sure >= 0.4 and not _answers(asked, entities):
+        return True
     if asked in OFFERS and intent in OPENS and sure >= 0.5:
         return asked != "detail" or intent not in TELLS or other_matter
     easier = EASIER if asked == "contact" and not _answers(asked, entities) else 1.0
@@ -125,6 +165,10 @@ def _is_aside(
     if asked in STORIES:
         return intent in STORY_ASIDES or (intent == "ask" and sure >= 0.8) or (intent == "follow_case" and sure >= 0.8)
     return intent in STORY_ASIDES or not _answers(asked, entities)
+
+
+def _named_danger(entities: list[dict[str, Any]]) -> bool:
+    return any(e["entity"] == "danger" and e["value"] != OTHER for e in entities)
 
 
 def _answers(asked: str, entities: list[dict[str, Any]]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from rasa.nlu.extractors.extractor import EntityExtractorMixin
 from rasa.shared.nlu.constants import ENTITIES, INTENT, INTENT_RANKING_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
+from nlu.plain import plain
 from nlu.triage import MatterPart, Reader, Reading
 
 #: entity name -> attribute of a Reading (dots go into its place)
@@ -33,6 +35,10 @@ SINGLE = {
     "legal_topic": "legal_topic",
     "kind": "kind",
 }
+#: short words that only somebody who writes English opens with
+ENGLISH_OPENING = re.compile(
+    r"hi|hello|hey|hi there|hello there|good (?:morning|day|evening)|help|help me|english|anyone"
+)
 MANY = {
     "place_choice": "place.candidates",
     "place_negated": "place.negated",
@@ -48,7 +54,7 @@ class ReadingExtractor(EntityExtractorMixin, GraphComponent):
     @staticmethod
     def get_default_config() -> dict[str, Any]:
         """`city` and `model` are paths from the project folder; `sure`: confidence a category needs to be taken."""
-        return {"city": "city", "model": "models/triage.joblib", "sure": 0.2}
+        return {"city": "city", "model": "models/triage.joblib", "sure": 0.35}
 
     @classmethod
     def create(
@@ -132,4 +138,5 @@ def _tells_language(text: str, language: str) -> bool:
     """Whether a message is long enough to change the language of a conversation: names and 'ok' are not."""
     han = sum("一" <= c <= "鿿" for c in text)
     latin = sum(c.isascii() and c.isalpha() for c in text)
-    return (language == "zh" and han >= 2 and han * 2 > latin) or (language == "en" and latin >= 8 and han == 0)
+    english = language == "en" and han == 0 and (latin >= 8 or bool(ENGLISH_OPENING.fullmatch(plain(text))))
+    return english or (language == "zh" and han >= 2 and han * 2 > latin)

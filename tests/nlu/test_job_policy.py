@@ -72,7 +72,18 @@ def test_a_person_danger_and_cancelling_pass_from_every_question(intent: str, as
 
 def test_while_a_person_holds_the_conversation_the_bot_only_listens() -> None:
     assert next_action(conversation("greet", holder="staff")) == "action_listen"
-    assert next_action(conversation("report_problem", holder="waiting", asked="where", **REPORT)) == "action_listen"
+    assert next_action(conversation("report_problem", holder="staff", asked="where", **REPORT)) == "action_listen"
+
+
+def test_while_a_person_is_awaited_the_bot_says_so_and_may_be_called_back() -> None:
+    assert next_action(conversation("report_problem", holder="waiting", asked="where", **REPORT)) == "action_waiting"
+    assert next_action(conversation("continue_job", holder="waiting")) == "action_take_back"
+
+
+def test_urgency_that_only_sounds_like_danger_answers_the_question_for_it() -> None:
+    said = {"danger": "other"}
+    assert next_action(conversation("danger", entities=said, asked="urgent", job="consult_law")) == "action_consult_law"
+    assert next_action(conversation("danger", entities={"danger": "fire"}, asked="urgent", job="consult_law")) is None
 
 
 def test_danger_is_answered_even_while_a_person_holds_the_conversation() -> None:

@@ -19,7 +19,9 @@ def boundaries():
     return joblib.load(ROOT / "models/triage.joblib").boundaries
 
 
-@pytest.mark.parametrize("text", [*TEXTS, "", "。", "，，，，", "1、2、3、", "还有", "a" * 500, "路" * 5000], ids=lambda text: text[:12])
+@pytest.mark.parametrize(
+    "text", [*TEXTS, "", "。", "，，，，", "1、2、3、", "还有", "a" * 500, "路" * 5000], ids=lambda text: text[:12]
+)
 def test_the_parts_joined_are_the_message(boundaries, text: str) -> None:
     assert "".join(pieces(text, cuts(text))) == text
     assert "".join(part for part, _ in boundaries.split(text)) == text

@@ -51,3 +51,15 @@ def test_a_named_article_is_quoted_as_it_is_in_force(resident: Resident) -> None
 def test_a_repealed_law_is_told_to_be_repealed(resident: Resident) -> None:
     told = resident.say("噪声污染防治法第六十一条怎么说")
     assert "废止" in told.text and all(s["in_force"] for s in told.sources if s["type"] == "statute")
+
+
+def test_what_is_asked_of_the_report_itself_is_answered(resident: Resident) -> None:
+    resident.say("楼下的垃圾堆成山了，臭得很")
+    assert "不收钱" in resident.say("要钱不").text
+    assert "编号" in resident.say("要多久").text
+
+
+def test_who_may_know_is_answered_wherever_it_is_asked(resident: Resident) -> None:
+    resident.say("邻居违建把我家窗户挡了")
+    for question in ("他会不会知道是我告的", "哪个看得到我名字", "会不会告诉别人是我投诉的"):
+        assert "遮住" in resident.say(question).text

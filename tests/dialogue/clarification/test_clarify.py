@@ -7,7 +7,7 @@ import pytest
 from tests.dialogue.resident import Resident
 
 
-@pytest.mark.parametrize("words", ["那个事", "嗯那个嘛你晓得的", "这个怎么讲呢", "1"])
+@pytest.mark.parametrize("words", ["那个", "嗯那个嘛你晓得的", "这个怎么讲呢", "1"])
 def test_unclear_words_are_asked_about_with_a_person_in_reach(resident: Resident, words: str) -> None:
     told = resident.say(words)
     assert "/human" in told.buttons.values() and len(told.buttons) >= 3

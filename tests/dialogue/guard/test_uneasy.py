@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from cases.desk import Desk
 from tests.dialogue.resident import Resident
 
 
@@ -27,3 +28,16 @@ def test_one_press_makes_it_an_emergency_with_the_words_said(resident: Resident,
         resident.press("有危险")
     case = case_of(resident.last.number)
     assert case.emergency and case.words == ("墙歪得厉害，压着半间屋，里头住着两个老人",)
+
+
+def test_who_is_safe_again_is_not_told_to_call(resident: Resident, desk: Desk) -> None:
+    filed = resident.say("我崽在河边不见了，快救人")
+    assert filed.number
+    told = resident.say("找到了没事了，在桥那边")
+    assert "平安" in told.text and filed.number in told.text
+    assert "找到了没事了，在桥那边" in desk.case(filed.number).words
+
+
+def test_impatience_is_no_emergency(resident: Resident) -> None:
+    for words in ("算了，我要撤了，看到有人在修了", "急死人了，你们快点", "再说一遍，编号是多少"):
+        assert "紧急事项" not in resident.say(words).text

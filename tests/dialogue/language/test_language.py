@@ -30,3 +30,12 @@ def test_the_language_changes_when_the_resident_says_so(resident: Resident) -> N
 def test_another_language_is_handed_to_a_person(resident: Resident) -> None:
     told = resident.say("Здравствуйте, у меня проблема с водой в доме, помогите пожалуйста")
     assert told.holder == "waiting" and HAN.search(told.text) and "staff" in told.text
+
+
+def test_an_english_greeting_is_answered_in_english(resident: Resident) -> None:
+    assert not HAN.search(resident.say("hello").text)
+
+
+def test_an_english_address_is_no_foreign_language(resident: Resident) -> None:
+    resident.say("The water has been off since Monday")
+    assert resident.say("Room 502 building 3, Longmen Garden, Lailongmen street").holder == "bot"

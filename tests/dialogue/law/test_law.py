@@ -60,3 +60,33 @@ def test_a_hearing_next_week_is_urgent(resident: Resident, case_of) -> None:
         if title in resident.last.buttons:
             resident.press(title)
     assert "urgent" in case_of(resident.press("对，提交").number).signals
+
+
+def test_a_short_question_belongs_to_what_was_told(resident: Resident) -> None:
+    resident.say("我要离婚，他老是打我")
+    told = resident.say("有个崽六岁，能判给我吗")
+    assert any("民法典" in s["title"] for s in told.sources) and not any("身份证" in s["title"] for s in told.sources)
+
+
+def test_facts_told_at_the_offer_of_an_adviser_are_kept(resident: Resident) -> None:
+    resident.tell(WAGES, "去年腊月到今年三月，一万八，没签合同")
+    while "对，提交" not in resident.last.buttons:
+        for title in ("不急", "不留电话", "不清楚", "没有要补充的"):
+            if title in resident.last.buttons:
+                resident.press(title)
+                break
+        else:
+            resident.say("浦口镇")
+    assert "一万八" in resident.last.text and WAGES in resident.last.text
+
+
+def test_a_report_that_turns_into_a_consultation_hands_on_what_was_told(resident: Resident) -> None:
+    resident.tell("厂里拖欠我三个月工资", "我要找律师")
+    assert any("劳动" in s["title"] or "工资" in s["title"] for s in resident.last.sources)
+
+
+def test_a_consultation_may_be_reported_instead(resident: Resident) -> None:
+    resident.tell("My neighbour's dog bit me yesterday, can I claim damages", "I want to report it")
+    assert "dropped" not in resident.last.text
+    shown = resident.tell("Guoci Subdistrict", "yesterday", "no phone")
+    assert "dog bit me" in shown.text

@@ -23,10 +23,20 @@ def test_a_person_is_reached_from_any_state(resident: Resident, before: list[str
     assert resident.say(words).holder == "waiting"
 
 
+def test_who_waits_for_a_person_is_told_so_and_may_go_back_to_the_bot(resident: Resident) -> None:
+    resident.say("转人工")
+    told = resident.say("人呢？说话啊")
+    assert told.holder == "waiting" and "/continue_job" in told.buttons.values()
+    assert resident.say("不要人工了").holder == "bot"
+    assert "119" not in resident.say("路灯坏了，国瓷街道").text
+
+
 def test_the_bot_is_silent_until_staff_release_the_conversation(resident: Resident, desk: Desk) -> None:
     resident.tell("你好", "转人工")
-    assert resident.say("有人吗").rows == []
-    conversation = next(c for c in desk.conversations(holder="waiting") if desk.transcript(c.id)[-1].text == "有人吗")
+    resident.say("有人吗")
+    conversation = next(
+        c for c in desk.conversations(holder="waiting") if any(m.text == "有人吗" for m in desk.transcript(c.id))
+    )
     desk.take_over(conversation.id, "example-operator")
     desk.staff_say(conversation.id, "example-operator", "您好，我是坐席，请讲。")
     assert resident.say("好的").rows == []

@@ -69,3 +69,12 @@ def test_two_matters_filed_twice_with_one_confirmation_are_two_cases(resident: R
     first = resident.say("对，提交", ref="confirmed-1")
     again = resident.say("对，提交", ref="confirmed-1")
     assert first.numbers == again.numbers and len(set(first.numbers)) == 2
+
+
+def test_one_of_the_matters_can_be_left_out(resident: Resident, case_of) -> None:
+    resident.say(TWO)
+    resident.tell("工资的不用报了", "不留电话")
+    assert "2 件事" not in resident.last.text
+    filed = resident.press("对，提交")
+    assert len(filed.numbers) == 1 and "路灯" in case_of(filed.number).words[0]
+    assert "工资" not in case_of(filed.number).words[0]
