@@ -61,7 +61,7 @@ def opened(turn: Turn) -> Draft:
     if job == "consult_law" and (few or turn.pressed or before.asked != "adviser" or turn.intent not in QUESTIONS):
         return before
     if job == "report_problem" and few and before.words:
-        told = ("words", "signals", *PLACE, "place_choices", "contact", "contact_withheld")
+        told = ("words", "signals", "legal_topic", *PLACE, "place_choices", "contact", "contact_withheld")
         return Draft(**{name: getattr(before, name) for name in told})
     return fresh(turn)
 
@@ -83,8 +83,9 @@ def hear_choices(draft: Draft, turn: Turn) -> Draft:
 
 def tell_law(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -> Draft:
     """General law first, with its source; nothing found is said, never filled."""
-    question = " ".join(draft.words[-LAST_WORDS:])
-    answer = at.library.answer(question, turn.language)
+    *before, last = draft.words[-LAST_WORDS:]
+    question = " ".join([*before, last])
+    answer = at.library.answer(last, turn.language, told=" ".join(before))
     if answer.choices and not answer.short:  # the adviser sees to which of them it is
         answer = at.library.answer(answer.choices[0][1], turn.language)
     found = [s for s in answer.sources if s.type == "statute"][: 1 if turn.elders else LAW_SHOWN]

@@ -26,12 +26,31 @@ FIELD_SLOTS = {
 #: codes of a field of its own: a correction that holds one says nothing of the matter itself
 FIELD_CODES = ("town", "village", "place_choice", "place_said", "since_said", "contact")
 STORY_LEAST = 5
+#: the field of law of words that tell of none
+GENERAL = "general"
 #: a place is named in so many characters; of longer words only what names one is kept as the place
 PLACE_WORDS = 24
 #: questions that are answered by telling more of the matter
 STORIES = frozenset({"what", "facts", "more"})
 #: intents whose text is no place and no time
 NO_ANSWER = frozenset({"unsure", "deny", "withhold", "affirm", "abuse"})
+#: nor is the text of these a time
+NO_TIME = NO_ANSWER | {
+    "ask",
+    "follow_case",
+    "urge",
+    "withdraw",
+    "thanks",
+    "greet",
+    "goodbye",
+    "explain",
+    "why_ask",
+    "offtopic",
+}
+#: what a wrong place is replaced with, in words that name no place of the list
+NEW_PLACE = re.compile(
+    r"(?:改成|改为|应该是|是在|而是|(?<!不)是|\bit'?s|\bit is|\bshould be|\bto)\s*(?P<new>[^，,。.]{2,30})[。.]?$"
+)
 
 
 @dataclass(frozen=True)
@@ -165,6 +184,7 @@ class Draft:
         opening = not self.words and turn.intent in TELLS | {"inform"}
         told = story or turn.intent in TELLS
         corrects = turn.intent == "correct" and not any(turn.codes.get(code) for code in FIELD_CODES)
+        corrects = corrects and new_place(turn) is None
         if turn.text in self.words or not (opening or told or corrects):
             return self
         bare = opening and (len(turn.text.strip()) < STORY_LEAST or opens_only(turn.text)) and not turn.code("category")
@@ -176,7 +196,7 @@ class Draft:
                 draft,
                 category=turn.code("category") or draft.category,
                 domain_code=turn.code("domain_code") or draft.domain_code,
-                legal_topic=turn.code("legal_topic") or draft.legal_topic,
+                legal_topic=turn.code("legal_topic") if draft.legal_topic in (None, GENERAL) else draft.legal_topic,
             )
         return replace(draft, kind=draft.kind or KINDS.get(turn.intent))
 
@@ -202,7 +222,7 @@ class Draft:
                 grid=turn.code("grid"),
                 place_choices=() if village or (town and not choices) else choices,
             )
-        said = turn.code("place_said")
+        said = new_place(turn) or turn.code("place_said")
         elsewhere = turn.codes.get("contact") or turn.codes.get("since_said")
         if self.asked == "where" and not (turn.pressed or elsewhere or turn.intent in NO_ANSWER):
             said = turn.text if len(turn.text) <= PLACE_WORDS else said or turn.text
@@ -223,12 +243,20 @@ class Draft:
         if turn.code("since_said"):
             return replace(self, since=turn.code("since"), since_said=turn.code("since_said"))
         elsewhere = turn.intent == "correct" or any(turn.codes.get(code) for code in ("town", "village", "contact"))
-        told = not (turn.pressed or elsewhere) and turn.intent not in NO_ANSWER
+        told = not (turn.pressed or elsewhere) and turn.intent not in NO_TIME
         return replace(self, since_said=turn.text) if self.asked == "since" and told else self
 
     def _hear_contact(self, turn: Turn) -> Draft:
         contact = turn.code("contact")
         return replace(self, contact=contact, contact_withheld=False) if contact else self
+
+
+def new_place(turn: Turn) -> str | None:
+    """The place in "the address is wrong, it's building 5", which names nothing that is on the list."""
+    if "where" not in turn.codes.get("field", ()) or turn.pressed:
+        return None
+    found = NEW_PLACE.search(turn.text)
+    return found.group("new").strip() if found else None
 
 
 def only_contact(turn: Turn) -> bool:

@@ -11,7 +11,7 @@ from rasa_sdk.executor import CollectingDispatcher
 
 from actions.alike import alike, described
 from actions.danger import warn
-from actions.draft import PLACE, STORY_LEAST, Draft, place_name
+from actions.draft import PLACE, STORY_LEAST, Draft, new_place, place_name
 from actions.office import Office, office
 from actions.turn import Turn
 from cases.case import Case
@@ -113,6 +113,7 @@ def choose_field(draft: Draft, turn: Turn) -> Draft:
     if draft.asked not in ("confirm", "which") or not named:
         return draft
     empty = [f for f in named if f in told and not any(turn.codes.get(code) for code in told[f])]
+    empty = [f for f in empty if f != "where" or new_place(turn) is None]
     if "what" in named and turn.pressed:
         return replace(draft.reopen("what"), words=(), asked="which")
     return replace(draft.reopen(empty[0]), asked="which") if empty else draft

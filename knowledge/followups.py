@@ -36,10 +36,12 @@ class Followups:
 
     def bare(self, question: str) -> bool:
         """Whether a question names no matter at all: "how much is it", "where"."""
+        return len(question) <= LONGEST["en"] and not LETTER.search(self.rest(question))
+
+    def rest(self, question: str) -> str:
+        """What a question says beside what it asks for: the matter it names, if it names one."""
         text = question.lower()
-        if len(text) > LONGEST["en"]:
-            return False
         asking = sorted(self._patterns, key=lambda way: -way[2])
         for pattern in [*(pattern for _, pattern, _ in asking), *self._small]:
             text = pattern.sub(" ", text)
-        return not LETTER.search(text)
+        return text

@@ -18,7 +18,7 @@ from knowledge.law_search import LawSearch
 from knowledge.meaning import Meaning
 from knowledge.named_law import LawNames, Named
 from knowledge.statutes import IN_FORCE, Article, Statutes
-from knowledge.words import LayTerms, load_plain_words
+from knowledge.words import LayTerms, load_plain_words, search_words
 
 # A guide's fit from which it is told, from which no other reading is near, from which it is a source.
 GUIDE_SURE, GUIDE_CLEAR, GUIDE_LIKELY, CLOSE = 0.93, 0.98, 0.91, 0.012
@@ -199,8 +199,10 @@ class Library:
         return self._named_law(question, language) or self._which(question, language) or self._best(question, language)
 
     def _clear(self, question: str) -> bool:
+        if self._followups.bare(question):
+            return False
         found = self.guides.find(question, 1)
-        return bool(found) and found[0].score >= GUIDE_CLEAR and not self._followups.bare(question)
+        return bool(found) and found[0].score >= GUIDE_CLEAR or self._find_law(question, 1)[0] >= LAW_SURE
 
     def _best(self, question: str, language: str) -> Answer:
         return self._from_guides(question, language) or self._from_law(question, language) or Answer(declined=True)
@@ -228,7 +230,16 @@ class Library:
     def _follow(self, question: str, language: str, about: str | None) -> Answer | None:
         guide = self.guide(about) if about else None
         field = self._followups.field(question, language) if guide else None
-        return self._field(guide, field, language) if guide and field else None
+        if not guide or not field or self._names_another(question, guide, language):
+            return None
+        return self._field(guide, field, language)
+
+    def _names_another(self, question: str, guide: Guide, language: str) -> bool:
+        """Whether a question names what another guide is about ("where do I get a residence permit")."""
+        best = self.guides.find(question, 1)[0].guide
+        title, own = best.text("title", language).lower(), guide.text("title", language).lower()
+        words = search_words(self._followups.rest(question))
+        return best is not guide and any(len(word) > 1 and word in title and word not in own for word in words)
 
     def _field(self, guide: Guide, field: str, language: str) -> Answer:
         lines = self._lines(guide, field, language)

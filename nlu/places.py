@@ -241,6 +241,6 @@ def _landmark(text: str) -> str | None:
         if found is None or len(found.group(0)) < LANDMARK_LEAST:
             return None
         bare = BEFORE_A_PLACE.sub("", found.group(0))
-        return bare if len(bare) >= LANDMARK_LEAST else found.group(0)
+        return bare if len(bare) >= LANDMARK_LEAST else None
     english = ENGLISH_PLACE.search(text)
     return english.group(1).strip() if english else None

@@ -128,3 +128,14 @@ def test_in_english_a_phone_number_can_be_left_after_all(resident: Resident, cas
     resident.press("Leave none")
     resident.say("actually take my number, 13900001234")
     assert case_of(resident.press("Yes, submit").number).contact == "139****1234"
+
+
+def test_a_place_that_is_on_no_list_is_corrected_too(resident: Resident, case_of) -> None:
+    resident.tell("国瓷街道五里牌社区幸福花园三栋的电梯坏了，从昨天开始", "不留电话", "地址错了，是幸福花园五栋")
+    assert "五栋" in resident.last.text and "三栋" not in resident.last.text.split("地点")[1]
+
+
+def test_words_that_tell_no_time_are_no_time(resident: Resident) -> None:
+    resident.tell("国瓷街道五里牌社区的垃圾没人收")
+    told = resident.say("谢谢")
+    assert "时间：谢谢" not in told.text and "什么时候" in told.text
