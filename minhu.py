@@ -35,6 +35,7 @@ TAUGHT_BY = (
 SPACE_NEEDED = 500_000_000
 #: messages that are encoded together
 TOGETHER = 32
+LOGGED_EVERY = 500
 
 
 class Stop(Exception):
@@ -213,14 +214,18 @@ def refuse_taken(name: str, number: int) -> None:
             raise Stop(f"Port {number} for the {name} is taken. Free it, or set {variable} to another.") from taken
 
 
+def one_thread() -> None:
+    """One message is too little work for scikit-learn to share out: its second thread would only spin."""
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
 def bot(_: argparse.Namespace) -> int:
     """Serves residents: Rasa with our turns and channels, in one process."""
     import asyncio
     import logging
     import warnings
 
-    # one message is too little work for scikit-learn to share out: its second thread would only spin
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    one_thread()
     from nlu.lean import without_tensorflow
 
     without_tensorflow()
@@ -378,13 +383,16 @@ def read_row(line: str) -> dict[str, Any]:
 
 
 def progress(number: int) -> None:
-    """A count on standard error, for a person who waits."""
+    """A count on standard error, for a person who waits or reads the log."""
     if sys.stderr.isatty():
         print(f"\r{number}", end="", file=sys.stderr, flush=True)
+    elif number % LOGGED_EVERY == 0:
+        print(f"{number} read", file=sys.stderr, flush=True)
 
 
 def triage(given: argparse.Namespace) -> int:
     """Free text in, structured matters out."""
+    one_thread()
     from cases.county import County
     from nlu.triage import Reader, to_row
 

@@ -23,8 +23,8 @@ FOLDER = Path(__file__).resolve().parents[1] / "models"
 BEGIN, END = 0, 2
 #: pieces of a text that are seen together; a longer one counts by the mean of its windows
 WINDOW = 510
-#: vectors of what was asked that stay at hand: 25 MB
-KEPT = 16384
+#: vectors of what was asked that stay at hand: 6 MB
+KEPT = 4096
 SPACES = re.compile(" {2,}")
 
 
@@ -36,8 +36,10 @@ class Model:
         import onnxruntime
         import sentencepiece
 
-        self._weights = weights.read(weights.shipped())
-        layers, tokenizer = made(folder, self._weights)
+        shipped = weights.read(weights.shipped())
+        layers, tokenizer = made(folder, shipped)
+        self._weights = shipped.without_vocabulary()
+        del shipped
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -47,11 +49,12 @@ class Model:
         places = np.array(self._weights.tensors["emb.pos"]).reshape(-1, width)
         self._places = places + np.array(self._weights.tensors["emb.type"])[:width]
         self._many = ThreadPoolExecutor(os.cpu_count() or 1, "e5")
+        self.keeps = KEPT
         self._kept: OrderedDict[str, np.ndarray] = OrderedDict()
         self._lock = threading.Lock()
 
     def query(self, texts: Sequence[str]) -> np.ndarray:
-        """(n, 384) float32 of what people ask or say; the last KEPT are remembered."""
+        """(n, 384) float32 of what people ask or say; the last `keeps` are remembered."""
         with self._lock:
             found = {text: self._kept[text] for text in texts if text in self._kept}
         fresh = [text for text in dict.fromkeys(texts) if text not in found]
@@ -59,7 +62,7 @@ class Model:
         with self._lock:
             for text in fresh:
                 self._kept[text] = found[text]
-            while len(self._kept) > KEPT:
+            while len(self._kept) > self.keeps:
                 self._kept.popitem(last=False)
         return np.array([found[text] for text in texts], np.float32).reshape(-1, DIMENSIONS)
 

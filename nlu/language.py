@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from pathlib import Path
 
-from langdetect import DetectorFactory, LangDetectException, detect_langs
+from langdetect import LangDetectException
+from langdetect.detector_factory import PROFILES_DIRECTORY, DetectorFactory
 
 HAN = re.compile(r"[\u3400-\u9fff]")
 LATIN = re.compile(r"[a-z]", re.IGNORECASE)
@@ -18,6 +21,11 @@ SCRIPTS = {
     "vi": re.compile(r"[ăđơưạảấầẩẫậắằẳẵặẹẻẽếềểễệỉịọỏốồổỗộớờởỡợụủứừửữựỳỵỷỹ]", re.IGNORECASE),
 }
 WORDS_FOR_LANGDETECT = 6
+#: what langdetect is asked to choose from: the languages in Latin script, an eighth of its memory
+LATIN_LANGUAGES = (
+    "af", "ca", "cs", "cy", "da", "de", "en", "es", "et", "fi", "fr", "hr", "hu", "id", "it", "lt", "lv", "nl", "no",
+    "pl", "pt", "ro", "sk", "sl", "so", "sq", "sv", "sw", "tl", "tr", "vi",
+)  # fmt: skip
 SURE = 0.95
 ENGLISH = re.compile(
     r"\b(the|is|are|my|i|you|what|how|where|please|not|no|yes|to|of|in|a|and|for|have|has|help|want|need|it|this|can|do|"
@@ -44,9 +52,20 @@ def language(text: str) -> str:
 
 
 def _detected(text: str) -> str:
-    DetectorFactory.seed = 0
+    detector = _factory().create()
+    detector.append(text)
     try:
-        best = detect_langs(text)[0]
-    except LangDetectException:
+        best = detector.get_probabilities()[0]
+    except (LangDetectException, IndexError):
         return "en"
-    return str(best.lang).split("-")[0] if best.prob >= SURE else "en"
+    return str(best.lang) if best.prob >= SURE else "en"
+
+
+@lru_cache(maxsize=1)
+def _factory() -> DetectorFactory:
+    factory = DetectorFactory()
+    factory.seed = 0  # it draws at random; a message must be read alike every time
+    factory.load_json_profile(
+        [(Path(PROFILES_DIRECTORY) / name).read_text(encoding="utf-8") for name in LATIN_LANGUAGES]
+    )
+    return factory
