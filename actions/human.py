@@ -1,4 +1,4 @@
-"""Brings in a person: from any state, in any wording; the bot is silent until staff release the conversation."""
+"""Brings in a person from any state, in any wording; once one has taken over, the bot is silent until the release."""
 
 from __future__ import annotations
 
