@@ -61,8 +61,7 @@ def opened(turn: Turn) -> Draft:
     if job == "consult_law" and (few or turn.pressed or before.asked != "adviser" or turn.intent not in QUESTIONS):
         return before
     if job == "report_problem" and few and before.words:
-        told = ("words", "signals", "legal_topic", *PLACE, "place_choices", "contact", "contact_withheld")
-        return Draft(**{name: getattr(before, name) for name in told})
+        return before.only("words", "signals", "legal_topic", *PLACE, "place_choices", "contact", "contact_withheld")
     return fresh(turn)
 
 

@@ -33,17 +33,16 @@ class ActionDanger(Action):
     async def run(self, said: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[dict[str, Any]]:
         """See parent class."""
         turn, at = Turn.of(tracker), office()
-        before = running_emergency(turn, at)
-        if before is not None and "safe" in turn.codes.get("signal", ()):
-            at.desk.add_words(before.id, turn.conversation_id, turn.ref, turn.text)
-            said.utter_message(response="utter_danger_over", number=before.number)
+        case = running_emergency(turn, at)
+        if case is not None and "safe" in turn.codes.get("signal", ()):
+            at.desk.add_words(case.id, turn.conversation_id, turn.ref, turn.text)
+            said.utter_message(response="utter_danger_over", number=case.number)
             waited = turn.slots.get("asked") == "emergency_place"
             return [SlotSet("job", None), SlotSet("asked", None)] if waited else []
         danger = turn.code("danger") or OTHER
         said.utter_message(response=f"utter_danger_{danger}")
         turn = replace(turn, text=last_words(turn, at)) if turn.pressed else turn
         draft = replace(Draft().hear(turn), kind="complaint", category=None, domain_code=None)
-        case = before
         if case is None:
             case = at.desk.file(replace(draft.matter(turn, turn.conversation_id), emergency=danger))
             said.utter_message(response="utter_filed_emergency", number=case.number)

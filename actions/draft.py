@@ -92,6 +92,10 @@ class Draft:
         held |= {name: tuple(held[name] or ()) for name in lists}
         return cls(**{name: value for name, value in held.items() if value is not None})
 
+    def only(self, *names: str) -> Draft:
+        """A new draft that holds these fields of this one."""
+        return Draft(**{name: getattr(self, name) for name in names})
+
     def events(self, **more: Any) -> list[dict[str, Any]]:
         """Slot events that make the tracker hold this draft; `more` sets further slots (job=None ends the job)."""
         held = {f.name: getattr(self, f.name) for f in fields(self)} | more

@@ -7,7 +7,7 @@ from typing import Any
 from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
-from actions.office import office
+from actions.office import Office, office
 from actions.turn import Turn
 
 
@@ -22,9 +22,13 @@ class ActionHuman(Action):
         """See parent class."""
         turn, at = Turn.of(tracker), office()
         at.desk.ask_for_person(turn.conversation_id, "asked", turn.ref)
-        response = "utter_human" if at.staffed_now() else "utter_human_later"
-        said.utter_message(response=response, hours=at.hours(turn.language))
+        say_when(said, turn, at, "utter_human")
         return []
+
+
+def say_when(said: CollectingDispatcher, turn: Turn, at: Office, response: str) -> None:
+    """The response, or its twin for the hours in which nobody sits at the desk."""
+    said.utter_message(response=response if at.staffed_now() else f"{response}_later", hours=at.hours(turn.language))
 
 
 class ActionWaiting(Action):
@@ -37,8 +41,7 @@ class ActionWaiting(Action):
     async def run(self, said: CollectingDispatcher, tracker: Tracker, domain: dict[str, Any]) -> list[dict[str, Any]]:
         """See parent class."""
         turn, at = Turn.of(tracker), office()
-        response = "utter_waiting" if at.staffed_now() else "utter_waiting_later"
-        said.utter_message(response=response, hours=at.hours(turn.language))
+        say_when(said, turn, at, "utter_waiting")
         return []
 
 

@@ -99,7 +99,7 @@ def fresh(turn: Turn) -> Draft:
         return Draft()
     held = Draft.of(turn)
     told = ("words", "signals", "category", "domain_code", *PLACE, "place_choices", "since", "since_said", "contact")
-    return Draft(**{name: getattr(held, name) for name in told if held.words})
+    return held.only(*told) if held.words else Draft()
 
 
 def choose_field(draft: Draft, turn: Turn) -> Draft:

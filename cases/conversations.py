@@ -131,7 +131,7 @@ class Conversations:
             self._update_conversation(write, conversation_id, language=language)
 
     def ask_for_person(self, conversation_id: str, reason: str, ref: str) -> None:
-        """Puts a conversation that the bot holds into the queue for a person; the bot is silent from now on."""
+        """Puts a conversation that the bot holds into the queue for a person; the bot does nothing more with it."""
         with self.store.write() as write:
             row = self._need_conversation(write, conversation_id)
             if row["holder"] == "bot":
