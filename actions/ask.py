@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +13,9 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.danger import warn
 from actions.office import Office, office
 from actions.turn import Turn
+from cases.case import Message, mask_words
 from knowledge.library import Answer, Source
+from knowledge.shelf import BAD, UNANSWERED
 
 QUOTE_LENGTH = 160
 #: lines of sources in the text; all of them go with the message
@@ -27,6 +29,8 @@ JOBS, LAST_WORDS = ("report_problem", "consult_law"), 2
 FEW_WORDS = {"zh": 20, "en": 60}
 #: what may be asked of a report itself
 OF_A_REPORT = frozenset({"takes", "costs", "bring"})
+#: the button under an answer that was of no use
+USELESS = "useless"
 
 
 class ActionAsk(Action):
@@ -41,6 +45,11 @@ class ActionAsk(Action):
         turn, at = Turn.of(tracker), office()
         warn(said, turn)
         chosen, part = turn.code("guide"), turn.code("part")
+        if part == USELESS:
+            question = question_of(at.desk.transcript(turn.conversation_id))
+            at.shelf.asked(mask_words(question), turn.language, BAD, turn.slots.get("about"))
+            said.utter_message(response="utter_useless")
+            return []
         if chosen and part:
             tell(said, turn, at.library.part(chosen, part, turn.language), at)
             return [SlotSet("about", chosen)]
@@ -57,6 +66,8 @@ class ActionAsk(Action):
         belongs = job in JOBS and not chosen and len(question) <= FEW_WORDS[turn.language]
         told = " ".join((turn.slots.get("words") or ())[-LAST_WORDS:]) if belongs else ""
         answer = at.library.answer(question, turn.language, about=about, told=told)
+        if answer.declined:
+            at.shelf.asked(mask_words(question), turn.language, UNANSWERED)
         tell(said, turn, answer, at)
         return [SlotSet("about", answer.about or turn.slots.get("about"))]
 
@@ -83,9 +94,18 @@ def tell(said: CollectingDispatcher, turn: Turn, answer: Answer, at: Office) -> 
         short=answer.short,
         steps=f"\n{steps}\n" if steps else "\n",
         sources="\n".join([*dict.fromkeys(cited)][:CITED_SHOWN]),
-        buttons=[part_button(answer.about or "", part, at, turn.language) for part in parts] if whole else [],
+        buttons=[
+            *(part_button(answer.about or "", part, at, turn.language) for part in parts if whole),
+            {"title": at.term("useless", turn.language), "payload": f'/ask{{"part": "{USELESS}"}}'},
+        ],
         json_message={"sources": grounds(answer.sources)},
     )
+
+
+def question_of(transcript: Sequence[Message]) -> str:
+    """What the resident had asked when the last answer with sources was given; empty where there is none."""
+    answered = max((n for n, message in enumerate(transcript) if message.sources), default=0)
+    return next((message.text for message in transcript[:answered][::-1] if message.author == "resident"), "")
 
 
 def part_button(code: str, part: str, at: Office, language: str) -> dict[str, str]:

@@ -16,6 +16,8 @@ from cases.county import County
 from cases.desk import Desk
 from cases.store import Store
 from knowledge.library import Library
+from knowledge.live import Live
+from knowledge.shelf import Shelf
 
 
 @dataclass(frozen=True)
@@ -23,9 +25,19 @@ class Office:
     """What every job needs at hand."""
 
     desk: Desk
-    library: Library
+    live: Live
     county: County
     terms: dict[str, dict[str, str]]
+
+    @property
+    def library(self) -> Library:
+        """What may be said, as it stands now."""
+        return self.live.library
+
+    @property
+    def shelf(self) -> Shelf:
+        """Where questions asked in vain are kept."""
+        return self.live.shelf
 
     def term(self, code: str, language: str, **blanks: Any) -> str:
         """A word or short phrase of actions/terms.yml in the resident's language. Raises KeyError if it isn't there."""
@@ -53,6 +65,7 @@ def office() -> Office:
     var = Path(os.environ.get("MINHU_VAR", "var"))
     county = County.load(Path(os.environ.get("MINHU_CITY", "city")))
     store = Store(os.environ.get("MINHU_DATABASE_URL", f"sqlite:///{var / 'minhu.db'}"))
-    library = Library.open(var, county.blanks)
+    live = Live(var, Shelf(store), county.blanks)
+    live.watch()
     terms = yaml.safe_load(Path(__file__).with_name("terms.yml").read_text(encoding="utf-8"))
-    return Office(Desk(store, county), library, county, terms)
+    return Office(Desk(store, county), live, county, terms)

@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import cn2an
 
@@ -21,11 +23,6 @@ from knowledge.words import load_plain_words, search_words
 
 SHORTEST_NOTICE = timedelta(days=90)
 SHORT = {"zh": 80, "en": 260}
-NEEDED = {
-    "service": ("title", "asked", "short", "who", "bring", "where", "how", "takes", "costs"),
-    "regulation": ("title", "asked", "short"),
-}
-ASKED_LEAST = {"zh": 5, "en": 2}
 HOTLINE = re.compile(r"1\d{2}|1[02]\d{3}|9[56]\d{3}")
 NUMBER = re.compile(r"\d+(?:\.\d+)?|[零一二两三四五六七八九十百千万]*[一二两三四五六七八九十百千万]+")
 ORDINAL = re.compile(
@@ -36,112 +33,171 @@ SHARED_LEAST = 0.3
 IN_TEXT = re.compile(r"《([^》]{2,40})》第([零一二三四五六七八九十百千]+|\d+)条")
 
 
+@dataclass(frozen=True)
+class Standard:
+    """What a guide must have: fields by kind, ways of asking by language, every field in English, an article."""
+
+    needed: Mapping[str, tuple[str, ...]]
+    asked: Mapping[str, int]
+    english: bool
+    article: bool
+
+
+SHIPPED = Standard(
+    {
+        "service": ("title", "asked", "short", "who", "bring", "where", "how", "takes", "costs"),
+        "regulation": ("title", "asked", "short"),
+    },
+    {"zh": 5, "en": 2},
+    english=True,
+    article=True,
+)
+#: what a clerk writes: short, in Chinese if need be, on any named and dated source
+COUNTY = Standard(
+    {"service": ("title", "asked", "short"), "regulation": ("title", "asked", "short")},
+    {"zh": 2},
+    english=False,
+    article=False,
+)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing wrong with a guide: a code of faults.yml and what goes into its sentence."""
+
+    code: str
+    blanks: Mapping[str, Any] = field(default_factory=dict)
+
+    def told(self, language: str) -> str:
+        """The fault in a sentence."""
+        return str(read_yaml("faults.yml")[self.code][language].format(**self.blanks))
+
+
+def fault(code: str, /, **blanks: Any) -> Fault:
+    """A fault with its blanks."""
+    return Fault(code, blanks)
+
+
 def faults(folder: Path, statutes: Statutes, labels: Iterable[str], today: date) -> Iterator[str]:
     """Every fault in the guides under `folder`, one line each. `labels`: the named blanks that exist."""
     guides = list(load_guides(folder))
     codes = [guide.code for guide in guides]
     known = set(labels)
     for code in sorted({code for code in codes if codes.count(code) > 1}):
-        yield f"{code}: two guides have this code"
+        yield f"{code}: {fault('two_of_a_code').told('en')}"
     for guide in guides:
-        for fault in (
-            *words_of(guide),
-            *dates_of(guide, today),
-            *links_of(guide, set(codes), known),
-            *grounds_of(guide, statutes, today),
-            *citations_of(guide, statutes, today),
-        ):
-            yield f"{guide.path.name}: {guide.code}: {fault}"
+        for found in faults_of(guide, statutes, set(codes), known, today):
+            yield f"{guide.path.name}: {guide.code}: {found.told('en')}"
 
 
-def words_of(guide: Guide) -> Iterator[str]:
+def faults_of(
+    guide: Guide, statutes: Statutes, codes: set[str], labels: set[str], today: date, standard: Standard = SHIPPED
+) -> Iterator[Fault]:
+    """Every fault of one guide."""
+    yield from words_of(guide, standard)
+    yield from dates_of(guide, today)
+    yield from links_of(guide, codes, labels)
+    yield from grounds_of(guide, statutes, today, standard)
+    yield from citations_of(guide, statutes, today)
+
+
+def words_of(guide: Guide, standard: Standard) -> Iterator[Fault]:
     """Fields that lack, and Chinese and English that don't go together."""
-    for name in NEEDED[guide.kind]:
+    for name in standard.needed[guide.kind]:
         if not guide.lines(name, "zh"):
-            yield f"{name} is missing"
+            yield fault("field_missing", field=name)
     for name, words in guide.words.items():
-        for language in LANGUAGES:
-            if words.get("zh") and not all(line.strip() for line in words.get(language) or ("",)):
-                yield f"{name} has no {language}"
-        if name in LISTS and name != "asked" and len(words["zh"]) != len(words["en"]):
-            yield f"{name} has {len(words['zh'])} lines in Chinese, {len(words['en'])} in English"
-        if name in TEXTS and set(BLANK.findall(str(words["zh"]))) != set(BLANK.findall(str(words["en"]))):
-            yield f"{name} has other blanks in English than in Chinese"
-    for language, least in ASKED_LEAST.items():
+        yield from languages_of(name, words, standard.english)
+    for language, least in standard.asked.items():
         if len(guide.lines("asked", language)) < least:
-            yield f"fewer than {least} ways of asking in {language}"
+            yield fault("asked_too_few", least=least, language=language)
     for language, most in SHORT.items():
         if len(guide.text("short", language)) > most:
-            yield f"short is longer than {most} signs in {language}"
+            yield fault("short_too_long", most=most, language=language)
 
 
-def dates_of(guide: Guide, today: date) -> Iterator[str]:
+def languages_of(name: str, words: Mapping[str, tuple[str, ...]], english: bool) -> Iterator[Fault]:
+    """One field in both languages: nothing empty, as many lines, the same blanks."""
+    for language in LANGUAGES:
+        there = words.get(language) or (("",) if english else ())
+        if words.get("zh") and not all(line.strip() for line in there):
+            yield fault("language_missing", field=name, language=language)
+    zh, en = words.get("zh") or (), words.get("en") or ()
+    if not (english or en):
+        return
+    if name in LISTS and name != "asked" and len(zh) != len(en):
+        yield fault("lines_differ", field=name, zh=len(zh), en=len(en))
+    if name in TEXTS and set(BLANK.findall(str(zh))) != set(BLANK.findall(str(en))):
+        yield fault("blanks_differ", field=name)
+
+
+def dates_of(guide: Guide, today: date) -> Iterator[Fault]:
     """A source with its date, a day of check that has been, a review that is still to come."""
     for name in ("title", "publisher", "date"):
         if not guide.source.get(name):
-            yield f"source has no {name}"
+            yield fault("source_missing", field=name)
     try:
         checked, review = date.fromisoformat(guide.checked), date.fromisoformat(guide.review)
     except ValueError:
-        yield "checked and review must be dates"
+        yield fault("dates_wrong")
         return
     if checked > today:
-        yield f"checked on {checked}, which has not come"
+        yield fault("checked_ahead", day=checked)
     if review <= today:
-        yield f"its review was due on {review}"
+        yield fault("review_due", day=review)
 
 
-def links_of(guide: Guide, codes: set[str], labels: set[str]) -> Iterator[str]:
+def links_of(guide: Guide, codes: set[str], labels: set[str]) -> Iterator[Fault]:
     """Related guides, blanks and hotlines that don't exist."""
     for code in guide.related:
         if code not in codes or code == guide.code:
-            yield f"related: there is no other guide {code}"
+            yield fault("related_unknown", code=code)
     for blank in sorted(set(BLANK.findall(str(guide.words))) - labels):
-        yield f"there is no blank {blank}"
+        yield fault("blank_unknown", blank=blank)
     for line in guide.hotlines:
         if not HOTLINE.fullmatch(line):
-            yield f"{line} is not a national short number"
+            yield fault("hotline_unknown", line=line)
 
 
-def grounds_of(guide: Guide, statutes: Statutes, today: date) -> Iterator[str]:
+def grounds_of(guide: Guide, statutes: Statutes, today: date, standard: Standard = SHIPPED) -> Iterator[Fault]:
     """Grounds that don't exist, aren't law today, lapse soon, or don't say what the guide says they say."""
-    if not guide.grounds:
-        yield "it stands on no article"
+    if not guide.grounds and standard.article:
+        yield fault("no_article")
     for ground in guide.grounds:
         yield from standing(ground.law, ground.article, statutes, today)
-        yield from claims(ground, statutes, today)
+        yield from claims(ground, statutes, today, standard)
 
 
-def standing(law: str, number: int, statutes: Statutes, today: date) -> Iterator[str]:
+def standing(law: str, number: int, statutes: Statutes, today: date) -> Iterator[Fault]:
     """Whether an article may be cited today."""
     state = statutes.status(law, today)
     if state != IN_FORCE:
-        yield f"《{law}》 is {state or 'not in the store'}"
+        yield fault(f"law_{state or 'not_in_store'}", law=law)
         return
     ends = statutes.lapses(law, today)
     if ends and date.fromisoformat(ends) < today + SHORTEST_NOTICE:
-        yield f"《{law}》 lapses on {ends}"
+        yield fault("law_lapses", law=law, day=ends)
     if statutes.article(law, number, today) is None:
-        yield f"《{law}》 has no article {number}"
+        yield fault("article_unknown", law=law, number=number)
 
 
-def claims(ground: Ground, statutes: Statutes, today: date) -> Iterator[str]:
+def claims(ground: Ground, statutes: Statutes, today: date, standard: Standard = SHIPPED) -> Iterator[Fault]:
     """Numbers that the article doesn't hold, and words that have too little in common with it."""
     article = statutes.article(ground.law, ground.article, today)
     said = ground.says.get("zh", "")
-    where = f"《{ground.law}》第{ground.article}条"
-    if not said or not ground.says.get("en"):
-        yield f"{where}: says is missing in a language"
+    where = {"law": ground.law, "number": ground.article}
+    if standard.english and not (said and ground.says.get("en")):
+        yield fault("says_missing", **where)
     if article is None or not said:
         return
     for number in sorted(numbers(said) - numbers(article.text)):
-        yield f"{where} doesn't hold the number {number:g}"
+        yield fault("number_not_there", **where, figure=f"{number:g}")
     claimed, there = set(search_words(said)), set(search_words(article.text))
     if len(claimed & there) < SHARED_LEAST * len(claimed):
-        yield f"{where}: only {len(claimed & there)} of {len(claimed)} word pairs of what it is said to say are in it"
+        yield fault("says_else", **where, shared=len(claimed & there), all=len(claimed))
 
 
-def citations_of(guide: Guide, statutes: Statutes, today: date) -> Iterator[str]:
+def citations_of(guide: Guide, statutes: Statutes, today: date) -> Iterator[Fault]:
     """Articles of national laws that stand in the guide's own sentences."""
     for name in guide.words:
         for law, number in IN_TEXT.findall(guide.text(name, "zh")):
@@ -156,8 +212,8 @@ def plain_word_faults(words: Mapping[tuple[str, int], str], statutes: Statutes, 
         where = f"plain_words: 《{law}》第{number}条"
         if not str(said or "").strip():
             yield f"{where}: no words"
-        for fault in standing(law, number, statutes, today):
-            yield f"{where}: {fault}"
+        for found in standing(law, number, statutes, today):
+            yield f"{where}: {found.told('en')}"
 
 
 def numbers(text: str) -> set[float]:
@@ -180,9 +236,9 @@ def main(arguments: Sequence[str] = ()) -> int:
         found += plain_word_faults(load_plain_words(), statutes, today)
     except GuideError as wrong:
         found = [str(wrong)]
-    wanted = [fault for fault in found if not arguments or any(a in fault for a in arguments)]
-    for fault in wanted:
-        print(fault)
+    wanted = [line for line in found if not arguments or any(part in line for part in arguments)]
+    for line in wanted:
+        print(line)
     print(f"knowledge: {len(wanted)} faults" if wanted else "knowledge: no fault")
     return 1 if wanted else 0
 

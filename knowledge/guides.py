@@ -54,6 +54,10 @@ class Guide:
         """A field in a language as one text."""
         return "\n".join(self.lines(name, language))
 
+    def spoken(self, name: str, language: str) -> tuple[str, ...]:
+        """A field in a language; in Chinese where nobody has put it into that language yet."""
+        return self.lines(name, language) or self.lines(name, "zh")
+
 
 class Blanks:
     """What the county fills in; an empty blank shows its label in brackets, never an invented value."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -82,6 +83,8 @@ class Library:
         self._laws = LawAnswers(statutes, wording, today)
         self._names = LawNames({*statutes.versions, *self._laws.repeals}, read_yaml("law_names.yml"))
         self._by_code = {guide.code: guide for guide in guides.guides}
+        self._shipped = guides.guides
+        self._off: Mapping[str, str] = {}
 
     @classmethod
     def open(
@@ -102,10 +105,24 @@ class Library:
         blanks = Blanks(county_blanks, read_yaml("blanks.yml"), wording["blank"])
         return cls(statutes, search, guides, blanks, wording, Followups(read_yaml("followups.yml")), meaning, today)
 
+    def with_county(self, guides: Sequence[Guide], off: Mapping[str, str]) -> Library:
+        """This library with the county's own guides, which take the place of shipped ones of the same code, and with
+        topics switched off ({code: reason}). The search over the statutes is shared."""
+        own = {guide.code for guide in guides}
+        changed = copy(self)
+        changed.guides = GuideSearch([*(g for g in self._shipped if g.code not in own), *guides], self._meaning)
+        changed._by_code = {guide.code: guide for guide in changed.guides.guides}
+        changed._off = dict(off)
+        return changed
+
     def nearness(self, one: str, others: Sequence[str]) -> list[float]:
         """How near each of the others is to `one` in meaning: cosines, 1.0 for the same words."""
         vectors = self._meaning.questions([one, *others])
         return (vectors[1:] @ vectors[0]).tolist()
+
+    def vectors(self, questions: Sequence[str]) -> Any:
+        """(n, 384) vectors of questions, length one; each text is embedded once on a machine."""
+        return self._meaning.of(questions, as_questions=True)
 
     # --- single things ---------------------------------------------------------------------------------------------
 
@@ -120,7 +137,7 @@ class Library:
     def title(self, code: str, language: str = "zh") -> str:
         """The title of a guide; empty for an unknown code."""
         guide = self.guide(code)
-        return guide.text("title", language) if guide else ""
+        return "".join(guide.spoken("title", language)) if guide else ""
 
     def law_name(self, law: str, language: str = "zh") -> str:
         """What a law is called in a language."""
@@ -242,8 +259,11 @@ class Library:
         return best is not guide and any(len(word) > 1 and word in title and word not in own for word in words)
 
     def _field(self, guide: Guide, field: str, language: str) -> Answer:
+        silent = self._silent(guide, language)
+        if silent:
+            return silent
         lines = self._lines(guide, field, language)
-        title, label = guide.text("title", language), self._word(field, language)
+        title, label = self.title(guide.code, language), self._word(field, language)
         sources = (self._service(Found(guide, 1.0)),)
         if not lines:
             return Answer(False, self._word("field_missing", language, title=title), (), sources, guide.code)
@@ -299,7 +319,7 @@ class Library:
         if not found or not GUIDE_SURE <= found[0].score < GUIDE_CLEAR or self._law_speaks_against(found[0], question):
             return None
         near = [one.guide for one in found if found[0].score - one.score < CLOSE]
-        choices = tuple((guide.code, guide.text("title", language)) for guide in near)
+        choices = tuple((guide.code, self.title(guide.code, language)) for guide in near)
         return Answer(False, choices=choices) if len(choices) > 1 else None
 
     def _from_guides(self, question: str, language: str) -> Answer | None:
@@ -318,14 +338,29 @@ class Library:
 
     def about(self, guide: Guide, language: str, score: float = 1.0) -> Answer:
         """Everything a guide says, with the guide (fitting by `score`) and the articles it stands on as sources."""
-        found = Found(guide, score)
+        silent = self._silent(guide, language)
+        if silent:
+            return silent
+        found, short = Found(guide, score), " ".join(self._lines(guide, "short", language))
         return Answer(
             declined=False,
-            short=self._fill(guide.text("short", language), language),
+            short=short if guide.lines("short", language) else self._word("untranslated", language, text=short),
             steps=self._steps(guide, language),
             sources=(self._service(found), *self._grounds(guide, found.sure)),
             about=guide.code,
         )
+
+    def _silent(self, guide: Guide, language: str) -> Answer | None:
+        """Why nothing is told of a guide now: staff have switched it off, or the law it stands on is no longer law."""
+        if guide.code in self._off:
+            return Answer(
+                declined=True, short=self._word("switched_off", language, title=self.title(guide.code, language))
+            )
+        if len(self._grounds(guide, 1.0)) < len(guide.grounds):
+            return Answer(
+                declined=True, short=self._word("law_changed", language, title=self.title(guide.code, language))
+            )
+        return None
 
     def _grounds(self, guide: Guide, score: float) -> list[Source]:
         """The articles a guide stands on that are law today."""
@@ -333,7 +368,7 @@ class Library:
         return [self._from_article(article, score) for article in articles if article and article.in_force]
 
     def _steps(self, guide: Guide, language: str) -> tuple[str, ...]:
-        if guide.lines("steps", language):
+        if guide.spoken("steps", language):
             return tuple(self._lines(guide, "steps", language))
         steps = []
         for field in STEP_FIELDS:
@@ -344,7 +379,7 @@ class Library:
         return tuple(steps)
 
     def _lines(self, guide: Guide, field: str, language: str) -> list[str]:
-        return [self._fill(line, language) for line in guide.lines(field, language)]
+        return [self._fill(line, language) for line in guide.spoken(field, language)]
 
     def _from_law(self, question: str, language: str) -> Answer | None:
         sure, found = self._find_law(question, LAWS_SHOWN)

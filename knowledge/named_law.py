@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from knowledge.official_text import DIGITS, OfficialTextError, number_of
-from knowledge.statutes import STATE_NAME, Article, plain_name
+from knowledge.official_text import DIGITS, STATE_NAME, OfficialTextError, number_of
+from knowledge.statutes import Article, plain_name
 from knowledge.words import pattern_of
 
 NUMERALS = "零〇一二两三四五六七八九十百千"

@@ -1,4 +1,4 @@
-"""Reads an official text (Markdown, plain text or JSON lines) into numbered articles."""
+"""Reads an official text (Markdown, plain text, Word or JSON lines) into numbered articles."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import docx
+
+STATE_NAME = "中华人民共和国"
 DIGITS = {char: value for value, char in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 SCALES = {"十": 10, "百": 100, "千": 1000}
 ARTICLE = re.compile(r"^\**(第[零〇一二两三四五六七八九十百千]+条(?:之[一二三四五六七八九十]+)?)\**[\s\u3000：:]*(.*)$")
@@ -52,7 +55,7 @@ def number_of(label: str) -> int:
 
 def read_official(path: Path) -> Iterator[Passage]:
     """Articles of one file. Raises OfficialTextError when it has none or no date of effect can be found."""
-    reader = read_json_lines if path.suffix == ".jsonl" else read_markdown
+    reader = read_json_lines if path.suffix == ".jsonl" else read_published
     passages = list(reader(path))
     if not passages:
         raise OfficialTextError(f"{path.name}: no article found")
@@ -81,10 +84,32 @@ def read_json_lines(path: Path) -> Iterator[Passage]:
             raise OfficialTextError(f"{path.name}:{number}: {wrong}") from wrong
 
 
-def read_markdown(path: Path) -> Iterator[Passage]:
+def lines_of(path: Path) -> list[str]:
+    """The lines of a file, trimmed; of a Word file its paragraphs. Raises OfficialTextError for what is no text."""
+    if path.suffix.lower() == ".docx":
+        try:
+            return [line.strip() for part in docx.Document(str(path)).paragraphs for line in part.text.splitlines()]
+        except Exception as wrong:
+            raise OfficialTextError(f"{path.name}: not a Word file that can be read") from wrong
+    content = path.read_bytes()
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return [line.strip() for line in content.decode(encoding).splitlines()]
+        except UnicodeDecodeError:
+            continue
+    raise OfficialTextError(f"{path.name}: neither UTF-8 nor GB 18030")
+
+
+def title_of(lines: list[str]) -> str:
+    """The first line, with the second where the first is only the name of the state."""
+    told = [line.lstrip("# ").strip() for line in lines if line.strip("# ")]
+    return "".join(told[:2]) if told[:1] == [STATE_NAME] else "".join(told[:1])
+
+
+def read_published(path: Path) -> Iterator[Passage]:
     """A title line, the history with its dates, then chapters and articles, as official texts are published."""
-    lines = [line.strip() for line in path.read_text(encoding="utf-8").splitlines()]
-    title = next((line.lstrip("# ").strip() for line in lines if line.strip("# ")), "")
+    lines = lines_of(path)
+    title = title_of(lines)
     first = next((n for n, line in enumerate(lines) if ARTICLE.match(line)), len(lines))
     days = [iso(match) for line in lines[:first] for match in DAY.finditer(line)]
     starting = [iso(match) for line in lines for match in STARTS.finditer(line)]

@@ -15,10 +15,9 @@ from typing import Any
 
 import yaml
 
-from knowledge.official_text import Passage, read_official
+from knowledge.official_text import STATE_NAME, Passage, read_official
 
 IN_FORCE, ANNOUNCED, REPEALED, UNCLEAR = "in_force", "announced", "repealed", "unclear"
-STATE_NAME = "中华人民共和国"
 NOT_CITED_KINDS = frozenset({"修正案", "修改决定"})
 PACKAGE_REPEALED, PACKAGE_FORMER = "已废止", "历史版本"
 IMPORTED = 1_000_000_000
