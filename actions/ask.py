@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from rasa_sdk import Action, Tracker
@@ -15,6 +15,7 @@ from actions.office import Office, office
 from actions.turn import Turn
 from cases.case import Message, mask_words
 from knowledge.library import Answer, Source
+from knowledge.rephrase import rephrase
 from knowledge.shelf import BAD, UNANSWERED
 
 QUOTE_LENGTH = 160
@@ -66,10 +67,19 @@ class ActionAsk(Action):
         belongs = job in JOBS and not chosen and len(question) <= FEW_WORDS[turn.language]
         told = " ".join((turn.slots.get("words") or ())[-LAST_WORDS:]) if belongs else ""
         answer = at.library.answer(question, turn.language, about=about, told=told)
+        answer = await in_other_words(answer, turn, at)
         if answer.declined:
             at.shelf.asked(mask_words(question), turn.language, UNANSWERED)
         tell(said, turn, answer, at)
         return [SlotSet("about", answer.about or turn.slots.get("about"))]
+
+
+async def in_other_words(answer: Answer, turn: Turn, at: Office) -> Answer:
+    """The answer as a county's own model puts it, where there is one and it adds nothing."""
+    if answer.declined or at.model is None:
+        return answer
+    ground = [*answer.steps, *(source.text for source in answer.sources)]
+    return replace(answer, short=await rephrase(answer.short, ground, turn.language, at.model))
 
 
 def tell(said: CollectingDispatcher, turn: Turn, answer: Answer, at: Office) -> None:

@@ -95,9 +95,28 @@ def tell_law(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -
         lines = [cite(source, at, turn.language) for source in found]
     if not found:
         said.utter_message(response="utter_law_unknown")
+        tell_counsel(said, turn, draft, at)
         return draft
     said.utter_message(response="utter_law", quotes="\n".join(lines), json_message={"sources": grounds(found)})
+    tell_counsel(said, turn, draft, at)
     return replace(draft, citations=tuple(f"{s.law}#{s.article}" for s in found))
+
+
+def tell_counsel(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -> None:
+    """How long there is, what proof to keep, which doors are open; older people hear only the first of each."""
+    counsel, language = at.library.counsel(draft.legal_topic), turn.language
+    shown = 1 if turn.elders else None
+    periods = [
+        at.term("period", language, text=one.words[language], law=one.ground.law, article=one.ground.article)
+        for one in counsel.periods[:shown]
+    ]
+    routes = at.term("joint", language).join(words[language] for words, _ in counsel.routes[:shown])
+    said.utter_message(
+        response="utter_counsel",
+        periods="".join(f"{line}\n" for line in periods),
+        proof=counsel.proof[language],
+        routes=routes,
+    )
 
 
 def next_question(draft: Draft) -> str:

@@ -17,6 +17,7 @@ from cases.desk import Desk
 from cases.store import Store
 from knowledge.library import Library
 from knowledge.live import Live
+from knowledge.rephrase import Endpoint
 from knowledge.shelf import Shelf
 
 
@@ -28,6 +29,7 @@ class Office:
     live: Live
     county: County
     terms: dict[str, dict[str, str]]
+    model: Endpoint | None = None
 
     @property
     def library(self) -> Library:
@@ -68,4 +70,4 @@ def office() -> Office:
     live = Live(var, Shelf(store), county.blanks)
     live.watch()
     terms = yaml.safe_load(Path(__file__).with_name("terms.yml").read_text(encoding="utf-8"))
-    return Office(Desk(store, county), live, county, terms)
+    return Office(Desk(store, county), live, county, terms, Endpoint.from_environment())

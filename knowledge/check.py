@@ -8,15 +8,18 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import cn2an
 
+from knowledge.consulting import Counsels
 from knowledge.guides import BLANK, LANGUAGES, LISTS, TEXTS, Ground, Guide, GuideError, load_guides
 from knowledge.library import read_yaml
+from knowledge.named_law import repeals_in
 from knowledge.official_text import number_of
 from knowledge.statutes import IN_FORCE, Statutes, plain_name
 from knowledge.words import load_plain_words, search_words
@@ -25,6 +28,7 @@ SHORTEST_NOTICE = timedelta(days=90)
 SHORT = {"zh": 80, "en": 260}
 HOTLINE = re.compile(r"1\d{2}|1[02]\d{3}|9[56]\d{3}")
 NUMBER = re.compile(r"\d+(?:\.\d+)?|[零一二两三四五六七八九十百千万]*[一二两三四五六七八九十百千万]+")
+PERCENT = re.compile(r"[百千]分之([零一二两三四五六七八九十百]+)")
 ORDINAL = re.compile(
     r"第[零一二三四五六七八九十百千\d]+[条款项章节]|之[一二三四五六七八九十]+|一般|一律|统一|一并|一次性|一旦|一方|一定"
     r"|一致|唯一|之一|万一|一经|同一|一起|一样|单一|一切|一同|一直|任一|一边|一半|十分"
@@ -201,9 +205,18 @@ def citations_of(guide: Guide, statutes: Statutes, today: date) -> Iterator[Faul
     """Articles of national laws that stand in the guide's own sentences."""
     for name in guide.words:
         for law, number in IN_TEXT.findall(guide.text(name, "zh")):
-            if statutes.status(plain_name(law), today) is not None:
+            if plain_name(law) in repealed(statutes, today):
+                yield fault("law_repealed", law=plain_name(law))
+            elif statutes.status(plain_name(law), today) is not None:
                 article = int(number) if number.isdigit() else number_of(f"第{number}条")
                 yield from standing(plain_name(law), article, statutes, today)
+
+
+@lru_cache(maxsize=4)
+def repealed(statutes: Statutes, today: date) -> frozenset[str]:
+    """The names of all laws that a law in force says it repeals; most are no longer in the store."""
+    gone = {name for article in statutes.in_force(today) for name in repeals_in(article)}
+    return frozenset(name for name in gone if statutes.status(name, today) != IN_FORCE)
 
 
 def plain_word_faults(words: Mapping[tuple[str, int], str], statutes: Statutes, today: date) -> Iterator[str]:
@@ -216,10 +229,22 @@ def plain_word_faults(words: Mapping[tuple[str, int], str], statutes: Statutes, 
             yield f"{where}: {found.told('en')}"
 
 
+def counsel_faults(counsels: Counsels, codes: set[str], statutes: Statutes, today: date) -> Iterator[str]:
+    """Periods that their article doesn't hold, and routes to guides that don't exist."""
+    for period in counsels.periods.values():
+        ground = period.ground
+        told = replace(ground, says={"zh": f"{ground.says['zh']}{period.words['zh']}", "en": period.words["en"]})
+        for found in (*standing(ground.law, ground.article, statutes, today), *claims(told, statutes, today)):
+            yield f"consulting: {found.told('en')}"
+    for code in sorted({guide for _, guide in counsels.routes.values()} - codes):
+        yield f"consulting: {fault('related_unknown', code=code).told('en')}"
+
+
 def numbers(text: str) -> set[float]:
     """The numbers in a text, written in either way; the numbers of articles and words like 一般 are none."""
     found = set()
-    for match in NUMBER.findall(ORDINAL.sub(" ", text)):
+    whole = PERCENT.sub(lambda share: f" {share[1]} ", text)
+    for match in NUMBER.findall(ORDINAL.sub(" ", whole)):
         try:
             found.add(float(cn2an.cn2an(match, "smart")))
         except ValueError:
@@ -234,6 +259,8 @@ def main(arguments: Sequence[str] = ()) -> int:
         statutes, today = Statutes.open(), date.today()
         found = list(faults(folder, statutes, read_yaml("blanks.yml"), today))
         found += plain_word_faults(load_plain_words(), statutes, today)
+        codes = {guide.code for guide in load_guides(folder)}
+        found += counsel_faults(Counsels(read_yaml("consulting.yml")), codes, statutes, today)
     except GuideError as wrong:
         found = [str(wrong)]
     wanted = [line for line in found if not arguments or any(part in line for part in arguments)]

@@ -23,6 +23,7 @@ FORMAT = 2
 PASSAGE_LENGTH = 320
 K1, B = 1.2, 0.5
 MEANING_WEIGHT, TERM_WEIGHT, LAW_WEIGHT, ASKED_WEIGHT, NAMED_WEIGHT = 0.4, 0.55, 0.15, 0.25, 0.5
+GROUND_WEIGHT = 0.4
 MOST_MENTIONS = 2
 # How sure it is that the best three hold an answer: fitted to lay questions (right) and to talk that is none (wrong).
 SURE_NEAR, SURE_COVERED, SURE_AHEAD, SURE_BASE = 10.4, 3.2, 1.0, -5.6
@@ -83,6 +84,9 @@ class LawSearch:
         columns = np.load(home / "rows.npz")
         self.ids, self.law_of, self.numbers = columns["ids"], columns["law_of"], columns["numbers"]
         self.keys = columns["keys"]
+        self._rows_of: dict[tuple[str, int], list[int]] = {}
+        for row, (law, number) in enumerate(zip(self.law_of, self.numbers, strict=True)):
+            self._rows_of.setdefault((self.laws[law], int(number)), []).append(row)
 
     def _fingerprint(self) -> str:
         texts = sorted(str((v.law_id, v.starts, v.ends)) for held in self._statutes.versions.values() for v in held)
@@ -218,11 +222,18 @@ class LawSearch:
         total = total + np.array(favour, dtype=np.float32)[self.law_of]
         return total
 
-    def find(self, question: str, top: int, today: date, named: Sequence[str] = ()) -> list[Hit]:
-        """The best articles in force on a day, best first."""
+    def find(
+        self, question: str, top: int, today: date, named: Sequence[str] = (),
+        grounds: Mapping[tuple[str, int], float] | None = None,
+    ) -> list[Hit]:  # fmt: skip
+        """The best articles in force on a day, best first. `grounds`: articles that guides stand on which the question
+        may be about, with how likely it is."""
         self._look_again()
         near, known = self.nearness(question)
-        total = np.where(self.valid(today), self.scores(question, near, known, named), -np.inf)
+        scores = self.scores(question, near, known, named)
+        for ground, likely in (grounds or {}).items():
+            scores[self._rows_of.get(ground, [])] += GROUND_WEIGHT * likely**0.5
+        total = np.where(self.valid(today), scores, -np.inf)
         count = min(top * 3, len(total))
         best = np.argpartition(-total, count - 1)[:count]
         best = best[np.argsort(-total[best])]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from knowledge.consulting import Counsel, Counsels
 from knowledge.followups import Followups
 from knowledge.guide_search import Found, GuideSearch
 from knowledge.guides import Blanks, Guide, load_guides
@@ -21,8 +22,9 @@ from knowledge.named_law import LawNames, Named
 from knowledge.statutes import IN_FORCE, Article, Statutes
 from knowledge.words import LayTerms, load_plain_words, search_words
 
-# A guide's fit from which it is told, from which no other reading is near, from which it is a source.
-GUIDE_SURE, GUIDE_CLEAR, GUIDE_LIKELY, CLOSE = 0.93, 0.98, 0.91, 0.012
+# How likely a guide is from which it is told, from which no other reading counts, from which it is a source; and the
+# share of the likeliest's chance from which another is as near.
+GUIDE_SURE, GUIDE_CLEAR, GUIDE_LIKELY, CLOSE = 0.4, 0.75, 0.15, 0.5
 # How sure LawSearch is from which an article is told, is shown as related, is law for an adviser's case, is a source.
 LAW_SURE, LAW_PERHAPS, LAW_FOR_ADVICE, LAW_LEAST = 0.6, 0.5, 0.25, 0.1
 MOST_CHOICES = 3
@@ -85,6 +87,7 @@ class Library:
         self._by_code = {guide.code: guide for guide in guides.guides}
         self._shipped = guides.guides
         self._off: Mapping[str, str] = {}
+        self._counsels = Counsels(read_yaml("consulting.yml"))
 
     @classmethod
     def open(
@@ -159,6 +162,13 @@ class Library:
         lines = self._lines(guide, "how", language) if guide else []
         return tuple(self._word("numbered", language, n=n, text=text) for n, text in enumerate(lines, 1))
 
+    def counsel(self, topic: str | None) -> Counsel:
+        """How long there is, what proof to keep, which doors are open in a field of law; only periods that are law."""
+        told = self._counsels.of(topic)
+        cited = [self.article(period.ground.law, period.ground.article) for period in told.periods]
+        kept = [period for period, article in zip(told.periods, cited, strict=True) if article and article.in_force]
+        return replace(told, periods=tuple(kept))
+
     def label(self, part: str, language: str = "zh") -> str:
         """What a field of a guide is called. Raises KeyError."""
         return self._word(part, language)
@@ -179,7 +189,8 @@ class Library:
     def _find_law(self, question: str, top: int) -> tuple[float, list[Source]]:
         """How sure it is that the first articles answer a question, and the articles, each with its share of that."""
         today = self._today()
-        hits = self.search.find(question, max(top, LAWS_SHOWN), today, self._names_in_force(question))
+        named, grounds = self._names_in_force(question), self.guides.grounds(question)
+        hits = self.search.find(question, max(top, LAWS_SHOWN), today, named, grounds)
         best = self.statutes.by_id(hits[0].article_id, today) if hits else None
         sure = self.search.sure(question, hits, best) if best else 0.0
         if sure < LAW_LEAST:
@@ -318,7 +329,7 @@ class Library:
         found = self.guides.find(question, MOST_CHOICES)
         if not found or not GUIDE_SURE <= found[0].score < GUIDE_CLEAR or self._law_speaks_against(found[0], question):
             return None
-        near = [one.guide for one in found if found[0].score - one.score < CLOSE]
+        near = [one.guide for one in found if one.score >= CLOSE * found[0].score]
         choices = tuple((guide.code, self.title(guide.code, language)) for guide in near)
         return Answer(False, choices=choices) if len(choices) > 1 else None
 

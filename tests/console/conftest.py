@@ -18,6 +18,7 @@ from cases.shield import Shield
 from cases.store import Store
 from console import sign_in_page
 from console.app import make_app
+from console.knowledge_page import Knowledge
 from tests.running import ROOT
 
 PASSWORD = "a password of this test"
@@ -71,11 +72,21 @@ def file(desk: Desk) -> Callable[..., Case]:
     return make
 
 
+@pytest.fixture(scope="session")
+def knowledge_var(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the knowledge of this session is indexed, once."""
+    return tmp_path_factory.mktemp("knowledge")
+
+
 @pytest.fixture
-def app(desk: Desk, county: County, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+def app(
+    desk: Desk, county: County, tmp_path: Path, knowledge_var: Path, monkeypatch: pytest.MonkeyPatch
+) -> Any:  # fmt: skip
     monkeypatch.setenv("MINHU_VAR", str(tmp_path))
     sign_in_page._failures.clear()
-    return make_app(desk, county, "session secret")
+    made = make_app(desk, county, "session secret")
+    made.state.knowledge = Knowledge(desk, county, knowledge_var)
+    return made
 
 
 @pytest.fixture

@@ -26,6 +26,9 @@ PAGES = {
     "/conversations": DESK,
     "/conversations/web:1": DESK,
     "/figures": DESK,
+    "/knowledge": DESK,
+    "/knowledge/edit": DESK,
+    "/knowledge/table.csv": DESK,
     "/audit": {"leader", "administrator"},
 }
 FORMS = ("move", "amend", "reveal")
