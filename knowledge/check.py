@@ -17,7 +17,7 @@ from typing import Any
 import cn2an
 
 from knowledge.consulting import Counsels
-from knowledge.guides import BLANK, LANGUAGES, LISTS, TEXTS, Ground, Guide, GuideError, load_guides
+from knowledge.guides import BLANK, LANGUAGES, LISTS, TEXTS, Ground, Guide, GuideError, load_beyond, load_guides
 from knowledge.library import read_yaml
 from knowledge.named_law import repeals_in
 from knowledge.official_text import number_of
@@ -51,6 +51,7 @@ SHIPPED = Standard(
     {
         "service": ("title", "asked", "short", "who", "bring", "where", "how", "takes", "costs"),
         "regulation": ("title", "asked", "short"),
+        "beyond": ("title", "asked", "short"),
     },
     {"zh": 5, "en": 2},
     english=True,
@@ -92,6 +93,9 @@ def faults(folder: Path, statutes: Statutes, labels: Iterable[str], today: date)
     for guide in guides:
         for found in faults_of(guide, statutes, set(codes), known, today):
             yield f"{guide.path.name}: {guide.code}: {found.told('en')}"
+    for theme in load_beyond(folder):
+        for found in (*words_of(theme, SHIPPED), *links_of(theme, set(codes), known)):
+            yield f"{theme.path.name}: {theme.code}: {found.told('en')}"
 
 
 def faults_of(

@@ -2,9 +2,9 @@
 
 Every guide is found by the phrases it lists. Vectors of sentences lie close together, so they are first spread by how
 phrases of one guide differ among themselves (a whitening by the within-class covariance, as in Fisher's discriminant);
-then the nearest phrase, the middle of all phrases, and two BM25 scores are added with weights that `fit` finds by
-letting each phrase be asked of an index without it. The weighted sum is the exponent of a softmax: its share is how
-likely the guide is meant.
+then the middle of all phrases of a guide and two BM25 scores are added with weights that `fit_guides` finds by letting
+each phrase be asked of an index without it. The weighted sum is the exponent of a softmax: which guide is meant, if
+any. That any is meant shows in how near the nearest phrase lies; both together say how sure an answer is.
 """
 
 from __future__ import annotations
@@ -22,20 +22,23 @@ from knowledge.words import search_words
 #: how far the covariance is drawn towards a sphere, so that few phrases don't decide it
 SHRINKAGE = 0.4
 K1, B = 1.2, 0.4
-#: nearest phrase, middle of the phrases, BM25 of all the guide says, BM25 of its single characters
-FEATURES = ("near", "middle", "said", "signs")
+#: middle of the phrases, BM25 of all the guide says, BM25 of its single characters
+FEATURES = ("middle", "said", "signs")
 #: found by `python -m knowledge.fit_guides`
-WEIGHTS = np.array([0.0, 1.3, 0.31, 0.32], dtype=np.float32)
+WEIGHTS = np.array([1.2, 0.34, 0.33], dtype=np.float32)
+#: found with them: of the log odds of the likeliest guide, of the nearest phrase's cosine, and the base
+SURE = (0.51, 3.9, -3.99)
 #: so many guides lend their articles to the search of the law
 GROUNDED = 15
 
 
 @dataclass(frozen=True)
 class Found:
-    """A guide and how likely it is that the question is about it, 0 to 1."""
+    """A guide and how likely it is that the question is about it, 0 to 1; `share`: among all guides, if about any."""
 
     guide: Guide
     score: float
+    share: float = 1.0
 
     @property
     def sure(self) -> float:
@@ -63,7 +66,6 @@ class Index:
         spread = (1 - SHRINKAGE) * spread + (SHRINKAGE * np.trace(spread) / size + 1e-9) * np.eye(size)
         values, axes = np.linalg.eigh(spread)
         self._whiten = (axes / np.sqrt(values)).astype(np.float32)
-        self._phrases = unit((self.vectors - self._mean) @ self._whiten)
         self._centres = unit((middles - self._mean) @ self._whiten)
         self._bm_said, self._bm_signs = bm25_of(self.said), bm25_of(self.signs)
 
@@ -73,53 +75,71 @@ class Index:
         return total / np.maximum(np.bincount(self.guide_of, minlength=self.count), 1)[:, None]
 
     def features(self, question: str, vector: Vector) -> Vector:
-        """(4, guides): every feature around nought with a spread of one over the guides."""
+        """(3, guides): every feature around nought with a spread of one over the guides."""
         asked = unit(((vector - self._mean) @ self._whiten)[None, :])[0]
-        near = np.full(self.count, -1.0, dtype=np.float32)
-        np.maximum.at(near, self.guide_of, self._phrases @ asked)
         rows = (
-            near,
             self._centres @ asked,
             scores_of(self._bm_said, search_words(question)),
             scores_of(self._bm_signs, signs_of(question)),
         )
         return np.stack([standard(row) for row in rows])
 
+    def nearest(self, vector: Vector) -> float:
+        """The cosine of the nearest phrase."""
+        return float((self.vectors @ vector).max()) if len(self.vectors) else 0.0
+
 
 class GuideSearch:
     """The titles, ways of asking and short answers of all guides, searchable."""
 
-    def __init__(self, guides: Sequence[Guide], meaning: Meaning) -> None:
-        self.guides, self._meaning = tuple(guides), meaning
-        phrases = [(n, text) for n, guide in enumerate(guides) for text in phrases_of(guide)]
+    def __init__(self, guides: Sequence[Guide], meaning: Meaning, beyond: Sequence[Guide] = ()) -> None:
+        """`beyond`: themes of questions that nothing here can answer; they take their share of the chance."""
+        self.guides, self.themes, self._meaning = tuple(guides), tuple(beyond), meaning
+        known = (*self.guides, *self.themes)
+        phrases = [(n, text) for n, guide in enumerate(known) for text in phrases_of(guide)]
         texts = [text for _, text in phrases]
-        self._last: tuple[str, Vector] = "", np.zeros(0, dtype=np.float32)
+        self._last: tuple[str, Vector, float] = "", np.zeros(0, dtype=np.float32), 0.0
         self.keys = np.array([key_of(QUESTION + text) for text in texts], dtype=np.int64)
-        self._index = index_of(self.guides, [n for n, _ in phrases], meaning.of(texts, as_questions=True))
+        self._index = index_of(known, [n for n, _ in phrases], meaning.of(texts, as_questions=True))
 
     def find(self, question: str, top: int = 5) -> list[Found]:
         """The likeliest guides, best first."""
         if not self.guides:
             return []
-        chances = self.chances(question)
-        order = np.argsort(-chances)[:top]
-        return [Found(self.guides[n], float(chances[n])) for n in order]
+        shares, near = self._read(question)
+        order = np.argsort(-shares[: len(self.guides)])[:top]
+        return [Found(self.guides[n], sure(shares[n], near), float(shares[n])) for n in order]
+
+    def beyond(self, question: str) -> Found | None:
+        """The likeliest theme that nothing here can answer, with the chance that it is any of them."""
+        shares = self._read(question)[0][len(self.guides) :] if self.themes else np.zeros(0)
+        return Found(self.themes[int(np.argmax(shares))], float(shares.sum())) if len(shares) else None
 
     def grounds(self, question: str) -> dict[tuple[str, int], float]:
         """The articles that the likeliest guides stand on, each with how likely its guide is meant."""
         found: dict[tuple[str, int], float] = {}
         for one in self.find(question, GROUNDED):
             for ground in one.guide.grounds:
-                found.setdefault((ground.law, ground.article), one.score)
+                found.setdefault((ground.law, ground.article), one.share)
         return found
 
-    def chances(self, question: str) -> Vector:
-        """(guides,) how likely each is meant; they sum to one. The last question's are kept: it is asked of all."""
-        asked, chances = self._last
+    def _read(self, question: str) -> tuple[Vector, float]:
+        """((guides and themes,) shares that sum to one, the nearest phrase's cosine). Those of the last question are
+        kept: several answers look at it."""
+        asked, shares, near = self._last
         if asked != question:
-            chances = softmax(WEIGHTS @ self._index.features(question, self._meaning.question(question)))
-            self._last = question, chances
-        return chances
+            vector = self._meaning.question(question)
+            shares = softmax(WEIGHTS @ self._index.features(question, vector))
+            near = self._index.nearest(vector)
+            self._last = question, shares, near
+        return shares, near
+
+
+def sure(share: float, near: float) -> float:
+    """How likely it is that the guide with this share is meant, when the nearest phrase is so near."""
+    odds, nearness, base = SURE
+    share = min(max(float(share), 1e-6), 1 - 1e-6)
+    return float(1 / (1 + np.exp(-(odds * np.log(share / (1 - share)) + nearness * near + base))))
 
 
 def index_of(guides: Sequence[Guide], guide_of: Sequence[int], vectors: Vector) -> Index:

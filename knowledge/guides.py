@@ -12,6 +12,8 @@ import yaml
 
 LANGUAGES = ("zh", "en")
 FOLDERS = {"service": "services", "regulation": "regulations"}
+#: themes of questions that nothing here can answer, with what is said to them
+BEYOND, BEYOND_FILE = "beyond", "beyond.yml"
 LISTS = ("asked", "bring", "how", "steps")
 TEXTS = ("title", "short", "who", "where", "takes", "costs", "local")
 BLANK = re.compile(r"\{blank:([a-z0-9_]+)\}")
@@ -93,6 +95,12 @@ def load_guides(folder: Path) -> Iterator[Guide]:
     for kind, name in FOLDERS.items():
         for path in sorted((folder / name).glob("*.yml")):
             yield from read_file(path, kind)
+
+
+def load_beyond(folder: Path) -> Iterator[Guide]:
+    """The themes under a folder; none where it has no such file. Raises GuideError."""
+    if (folder / BEYOND_FILE).exists():
+        yield from read_file(folder / BEYOND_FILE, BEYOND)
 
 
 def read_file(path: Path, kind: str) -> Iterator[Guide]:

@@ -14,7 +14,7 @@ import yaml
 from knowledge.consulting import Counsel, Counsels
 from knowledge.followups import Followups
 from knowledge.guide_search import Found, GuideSearch
-from knowledge.guides import Blanks, Guide, load_guides
+from knowledge.guides import Blanks, Guide, load_beyond, load_guides
 from knowledge.law_answers import SHORT, LawAnswers, Told
 from knowledge.law_search import LawSearch
 from knowledge.meaning import Meaning
@@ -22,11 +22,15 @@ from knowledge.named_law import LawNames, Named
 from knowledge.statutes import IN_FORCE, Article, Statutes
 from knowledge.words import LayTerms, load_plain_words, search_words
 
-# How likely a guide is from which it is told, from which no other reading counts, from which it is a source; and the
-# share of the likeliest's chance from which another is as near.
-GUIDE_SURE, GUIDE_CLEAR, GUIDE_LIKELY, CLOSE = 0.4, 0.75, 0.15, 0.5
+# How likely a guide is from which it is told, from which no other reading counts, from which it is offered to choose;
+# and the share of the likeliest from which another is as near.
+GUIDE_SURE, GUIDE_CLEAR, GUIDE_LIKELY, CLOSE = 0.35, 0.6, 0.15, 0.5
+# Where nobody can be asked back: from which a guide is told.
+GUIDE_ALONE = 0.2
 # How sure LawSearch is from which an article is told, is shown as related, is law for an adviser's case, is a source.
 LAW_SURE, LAW_PERHAPS, LAW_FOR_ADVICE, LAW_LEAST = 0.6, 0.5, 0.25, 0.1
+# How likely it is that nothing here can answer, from which that is said.
+BEYOND_SURE = 0.08
 MOST_CHOICES = 3
 ARTICLES_TOLD = LAWS_SHOWN = 3
 LAWS_COMPARED = 10
@@ -103,7 +107,7 @@ class Library:
         meaning = Meaning(index)
         statutes = Statutes.open(var)
         search = LawSearch(statutes, meaning, index, LayTerms.load(), load_plain_words(), today())
-        guides = GuideSearch(list(load_guides(folder)), meaning)
+        guides = GuideSearch(list(load_guides(folder)), meaning, list(load_beyond(folder)))
         wording = read_yaml("wording.yml")
         blanks = Blanks(county_blanks, read_yaml("blanks.yml"), wording["blank"])
         return cls(statutes, search, guides, blanks, wording, Followups(read_yaml("followups.yml")), meaning, today)
@@ -113,7 +117,8 @@ class Library:
         topics switched off ({code: reason}). The search over the statutes is shared."""
         own = {guide.code for guide in guides}
         changed = copy(self)
-        changed.guides = GuideSearch([*(g for g in self._shipped if g.code not in own), *guides], self._meaning)
+        kept = [guide for guide in self._shipped if guide.code not in own]
+        changed.guides = GuideSearch([*kept, *guides], self._meaning, self.guides.themes)
         changed._by_code = {guide.code: guide for guide in changed.guides.guides}
         changed._off = dict(off)
         return changed
@@ -224,7 +229,15 @@ class Library:
             question = f"{told} {question}"
         if followed or self._followups.bare(question):
             return followed or Answer(declined=True)
-        return self._named_law(question, language) or self._which(question, language) or self._best(question, language)
+        told = self._named_law(question, language) or self._beyond(question, language)
+        return told or self._which(question, language) or self._best(question, language)
+
+    def _beyond(self, question: str, language: str) -> Answer | None:
+        """An honest "not here" to a question of a kind that nothing here can answer."""
+        theme = self.guides.beyond(question)
+        if theme is None or theme.score < BEYOND_SURE:
+            return None
+        return Answer(declined=True, short="".join(theme.guide.spoken("short", language)))
 
     def _clear(self, question: str) -> bool:
         if self._followups.bare(question):
@@ -232,14 +245,16 @@ class Library:
         found = self.guides.find(question, 1)
         return bool(found) and found[0].score >= GUIDE_CLEAR or self._find_law(question, 1)[0] >= LAW_SURE
 
-    def _best(self, question: str, language: str) -> Answer:
-        return self._from_guides(question, language) or self._from_law(question, language) or Answer(declined=True)
+    def _best(self, question: str, language: str, least: float = GUIDE_ALONE) -> Answer:
+        return (
+            self._from_guides(question, language, least) or self._from_law(question, language) or Answer(declined=True)
+        )
 
     def lookup(self, text: str, top: int = 10) -> Lookup:
         """The answer as one text, and the best sources of both kinds."""
         text = text.strip()
         named = self._named_law(text, "zh")
-        answer = named or self._best(text, "zh") if text else Answer(declined=True)
+        answer = named or self._beyond(text, "zh") or self._best(text, "zh") if text else Answer(declined=True)
         _, laws = self._find_law(text, top)
         services = [self._service(found) for found in self.guides.find(text, 3) if found.score >= GUIDE_LIKELY]
         if named:
@@ -325,17 +340,18 @@ class Library:
         return Answer(False, first.short, (*first.steps, *lines), tuple(sources), rest.about if rest else None)
 
     def _which(self, question: str, language: str) -> Answer | None:
-        """Two or three guides that fit a question equally well, to ask which is meant."""
-        found = self.guides.find(question, MOST_CHOICES)
-        if not found or not GUIDE_SURE <= found[0].score < GUIDE_CLEAR or self._law_speaks_against(found[0], question):
+        """Two or three guides that may be meant, to ask which; none where one is clear, or the law itself is."""
+        found = [one for one in self.guides.find(question, MOST_CHOICES) if one.score >= GUIDE_LIKELY]
+        if not found or found[0].score >= GUIDE_CLEAR or self._law_speaks_against(found[0], question):
             return None
-        near = [one.guide for one in found if one.score >= CLOSE * found[0].score]
+        unsure = found[0].score < GUIDE_SURE
+        near = [one.guide for one in found if unsure or one.share >= CLOSE * found[0].share]
         choices = tuple((guide.code, self.title(guide.code, language)) for guide in near)
         return Answer(False, choices=choices) if len(choices) > 1 else None
 
-    def _from_guides(self, question: str, language: str) -> Answer | None:
-        found = self.guides.find(question, 3)
-        if not found or found[0].score < GUIDE_SURE or self._law_speaks_against(found[0], question):
+    def _from_guides(self, question: str, language: str, least: float = GUIDE_SURE) -> Answer | None:
+        found = self.guides.find(question, 1)
+        if not found or found[0].score < least or self._law_speaks_against(found[0], question):
             return None
         return self.about(found[0].guide, language, found[0].score)
 
