@@ -23,6 +23,8 @@ LAST_WORDS = 3
 NOT_URGENT = re.compile(
     r"不(?:是很|是蛮|怎么|太|蛮)?(?:着)?急|\bnot (?:so |that |very )?urgent\b|\bno (?:hurry|rush)\b", re.IGNORECASE
 )
+#: so short, the last words ("I want a lawyer") are no question by themselves
+NO_QUESTION = {"zh": 8, "en": 25}
 #: intents that ask rather than answer
 QUESTIONS = frozenset({"consult_law", "ask", "explain", "unsure"})
 URGENT = "urgent"
@@ -84,7 +86,8 @@ def tell_law(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -
     """General law first, with its source; nothing found is said, never filled."""
     *before, last = draft.words[-LAST_WORDS:]
     question = " ".join([*before, last])
-    answer = at.library.answer(last, turn.language, told=" ".join(before))
+    whole = bool(before) and len(last) <= NO_QUESTION[turn.language]
+    answer = at.library.answer(question if whole else last, turn.language, told=" ".join(before))
     if answer.choices and not answer.short:  # the adviser sees to which of them it is
         answer = at.library.answer(answer.choices[0][1], turn.language)
     found = [s for s in answer.sources if s.type == "statute"][: 1 if turn.elders else LAW_SHOWN]
