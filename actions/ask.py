@@ -126,7 +126,8 @@ def part_button(code: str, part: str, at: Office, language: str) -> dict[str, st
 def cite(source: Source, at: Office, language: str, short: bool = False) -> str:
     """One source in a line: law, article and since when; or guide and date of check."""
     if source.type == "service":
-        return at.term("source_service", language, title=source.title, checked=source.checked or "")
+        title = at.library.title(source.code or "", language) or source.title
+        return at.term("source_service", language, title=title, checked=source.checked or "")
     law = at.library.law_name(source.law or "", language)
     line = at.term("source_statute", language, law=law, article=source.article, since=source.effective or "")
     if short:

@@ -23,6 +23,12 @@ LAST_WORDS = 3
 NOT_URGENT = re.compile(
     r"不(?:是很|是蛮|怎么|太|蛮)?(?:着)?急|\bnot (?:so |that |very )?urgent\b|\bno (?:hurry|rush)\b", re.IGNORECASE
 )
+#: who asks for a lawyer asks about his trouble, not about lawyers
+LAWYER = re.compile(
+    r"我?(?:想|要|能|可以)?(?:不能)?(?:帮我)?(?:找|请|问|咨询)(?:一?下|一?个)?(?:律师|法律顾问)(?:问问|咨询一?下)?"
+    r"|\bI (?:want|need|would like)(?: to (?:see|have|ask|speak to))? a lawyer\b",
+    re.IGNORECASE,
+)
 #: so short, the last words ("I want a lawyer") are no question by themselves
 NO_QUESTION = {"zh": 8, "en": 25}
 #: intents that ask rather than answer
@@ -86,6 +92,7 @@ def tell_law(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -
     """General law first, with its source; nothing found is said, never filled."""
     *before, last = draft.words[-LAST_WORDS:]
     question = " ".join([*before, last])
+    last = LAWYER.sub("", last).strip(" ，,。.") or last
     whole = bool(before) and len(last) <= NO_QUESTION[turn.language]
     answer = at.library.answer(question if whole else last, turn.language, told=" ".join(before))
     if answer.choices and not answer.short:  # the adviser sees to which of them it is
