@@ -29,6 +29,12 @@ LAWYER = re.compile(
     r"|\bI (?:want|need|would like)(?: to (?:see|have|ask|speak to))? a lawyer\b",
     re.IGNORECASE,
 )
+#: what asks, whatever else it is taken for
+ASKS = re.compile(
+    r"[吗嘛么呢？?]\s*$|行不行|可不可以|能不能|何式|怎么|为什么|为么子|到底|\b(?:can|could|may|what|how|where) "
+)
+#: a consultation that the resident lets go
+GIVES_UP = re.compile(r"(?:算了|不问了|不咨询了|莫问了)[吧啊呀了。！!\s]*$|\b(?:forget|drop) it\b", re.IGNORECASE)
 #: so short, the last words ("I want a lawyer") are no question by themselves
 NO_QUESTION = {"zh": 8, "en": 25}
 #: intents that ask rather than answer
@@ -53,12 +59,23 @@ class ActionConsultLaw(Action):
         if draft.asked == "adviser" and turn.intent == "deny":
             said.utter_message(response="utter_adviser_declined")
             return Draft().events(job=None)
-        asks = draft.asked == "adviser" and turn.intent in QUESTIONS
-        new = not draft.citations and draft.asked != "facts"
-        draft = replace(hear_choices(choose_field(draft.hear(turn), turn), turn), kind="consultation")
+        if draft.words and draft.asked != "confirm" and GIVES_UP.search(turn.text):
+            said.utter_message(response="utter_adviser_declined")
+            return Draft().events(job=None)
+        asks = draft.asked in ("adviser", "urgent") and bool(ASKS.search(turn.text) or is_question(draft, turn))
+        new = not draft.citations and "law" not in draft.skipped and draft.asked != "facts"
+        heard = choose_field(draft.hear(turn), turn)
+        if asks and turn.text not in heard.words:
+            heard = replace(heard, words=(*heard.words, turn.text))
+        draft = replace(heard if asks else hear_choices(heard, turn), kind="consultation")
         if (new or asks) and draft.words:
             draft = tell_law(said, turn, draft, at)
         return ask_next(said, turn, draft, at)
+
+
+def is_question(draft: Draft, turn: Turn) -> bool:
+    """Whether the words at the offer of an adviser ask rather than answer."""
+    return draft.asked == "adviser" and turn.intent in QUESTIONS and not turn.pressed
 
 
 def opened(turn: Turn) -> Draft:
@@ -103,12 +120,16 @@ def tell_law(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -
     else:
         found = at.library.law(question, top=LAW_SHOWN, topic=draft.legal_topic)
         lines = [cite(source, at, turn.language) for source in found]
+    first = "law" not in draft.skipped
+    draft = draft.skip("law")
     if not found:
         said.utter_message(response="utter_law_unknown")
-        tell_counsel(said, turn, draft, at)
+        if first:
+            tell_counsel(said, turn, draft, at)
         return draft
     said.utter_message(response="utter_law", quotes="\n".join(lines), json_message={"sources": grounds(found)})
-    tell_counsel(said, turn, draft, at)
+    if first:
+        tell_counsel(said, turn, draft, at)
     return replace(draft, citations=tuple(f"{s.law}#{s.article}" for s in found))
 
 

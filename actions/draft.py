@@ -241,7 +241,7 @@ class Draft:
         moved = self.town is not None and town != self.town
         short = self.asked == "where" and len(turn.text) <= PLACE_WORDS
         own = turn.text if short else turn.code("place_said") or (turn.text if self.asked == "where" else None)
-        return own or (None if moved else self.place_said)
+        return without_question(own) or (None if moved else self.place_said)
 
     def _hear_since(self, turn: Turn) -> Draft:
         if turn.code("since_said"):
@@ -261,6 +261,12 @@ def new_place(turn: Turn) -> str | None:
         return None
     found = NEW_PLACE.search(turn.text)
     return found.group("new").strip() if found else None
+
+
+def without_question(said: str | None) -> str | None:
+    """Words for a place without what is asked in the same breath."""
+    kept = re.sub(r"[^.?!。？！]*[?？]", "", said or "").strip(" .,，")
+    return kept or said
 
 
 def only_contact(turn: Turn) -> bool:

@@ -24,9 +24,20 @@ PART = 50
 TOLD_ENOUGH = 40
 #: words that leave one of several matters out
 LEAVES_OUT = re.compile(
-    r"不用|不要|不报|不说|不管|不算|去掉|删掉|除了|解决了|好了|\b(?:not|drop|remove|without|except|forget|leave out)\b",
+    r"不用|不要|不报|不说|不管|不算|算了|莫管|莫报|去掉|删掉|除了|解决了|好了"
+    r"|\b(?:not|drop|remove|without|except|forget|leave out)\b",
     re.IGNORECASE,
 )
+
+
+CLAUSE = re.compile(r"[\s，,。.；;！!]+")
+#: "it is only one matter"
+ONE_MATTER = re.compile(
+    r"(?:就|只|是|都是|才)(?:有|是)?一(?:件|个|回|码)(?:事|问题)|(?<!还有)一件事|合成一"
+    r"|\bonly one\b|\bone (?:issue|matter|thing)\b"
+)
+#: at the question for a phone: file it as it is
+FILE_IT = re.compile(r"提交|报上去|就(?:这样|咯样)报|\bsubmit\b", re.IGNORECASE)
 
 
 class ActionReportProblem(Action):
@@ -60,6 +71,10 @@ def patience(turn: Turn) -> int:
 
 def hear_choices(draft: Draft, turn: Turn) -> Draft:
     """Yes and no to the questions that only this job asks; whoever speaks of something else has passed them over."""
+    if draft.asked == "contact" and not draft.contact and FILE_IT.search(turn.text):
+        return replace(draft, contact_withheld=True)
+    if draft.asked == "split" and ONE_MATTER.search(turn.text) and not turn.pressed:
+        return replace(draft, parts=()).skip("split")
     if draft.asked == "split":
         left = without_named(draft, turn)
         if left != draft.parts:
@@ -77,7 +92,8 @@ def without_named(draft: Draft, turn: Turn) -> tuple[dict[str, Any], ...]:
     """The parts without the one that the resident wants left out ("not the lift"); all of them where none is named."""
     if turn.pressed or not LEAVES_OUT.search(turn.text):
         return draft.parts
-    said = pairs(LEAVES_OUT.sub(" ", turn.text))
+    clauses = [clause for clause in CLAUSE.split(turn.text) if LEAVES_OUT.search(clause)]
+    said = {pair for clause in clauses for pair in pairs(LEAVES_OUT.sub(" ", clause))}
     shared = [len(said & pairs(part["text"])) for part in draft.parts]
     named = shared.index(max(shared))
     if not shared[named] or shared.count(shared[named]) > 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
@@ -32,6 +33,12 @@ LAW_SURE, LAW_PERHAPS, LAW_FOR_ADVICE, LAW_LEAST = 0.6, 0.5, 0.25, 0.1
 # How likely it is that nothing here can answer, from which that is said.
 BEYOND_SURE = 0.08
 MOST_CHOICES = 3
+# "the second one": a step of what was told.
+NTH = re.compile(
+    r"第\s*(?:(?P<zh>[一二三四五六七八九])|(?P<n>[1-9]))\s*(?:个|步|条|点|项|样)|\b(?P<en>first|second|third|fourth|fifth)\b"
+)
+NUMBERS, NTH_LONGEST = "一二三四五六七八九", 20
+NTH_ENGLISH = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
 ARTICLES_TOLD = LAWS_SHOWN = 3
 LAWS_COMPARED = 10
 LIKE, LIKE_READ = 0.5, 300
@@ -183,6 +190,9 @@ class Library:
 
         Where the search is not sure and a guide is, half of them are articles that the guide stands on.
         """
+        theme = self.guides.beyond(question)
+        if theme and theme.score >= BEYOND_SURE:
+            return []
         sure, found = self._find_law(question, top)
         found = found if sure >= LAW_FOR_ADVICE else []
         guides = self.guides.find(question, 1) if sure < LAW_SURE else []
@@ -224,7 +234,7 @@ class Library:
         `about`: the guide last talked of, for follow-ups; `told`: what a question belongs to that is not clear alone.
         """
         question = question.strip()
-        followed = self._follow(question, language, about)
+        followed = self._nth(question, language, about) or self._follow(question, language, about)
         if told and not followed and not self._clear(question):
             question = f"{told} {question}"
         if followed or self._followups.bare(question):
@@ -235,7 +245,7 @@ class Library:
     def _beyond(self, question: str, language: str) -> Answer | None:
         """An honest "not here" to a question of a kind that nothing here can answer."""
         theme = self.guides.beyond(question)
-        if theme is None or theme.score < BEYOND_SURE:
+        if theme is None or theme.score < BEYOND_SURE or self._followups.bare(question):
             return None
         return Answer(declined=True, short="".join(theme.guide.spoken("short", language)))
 
@@ -269,6 +279,22 @@ class Library:
     def asks_for(self, question: str, language: str) -> str | None:
         """The field that a question asks for which names no matter ("how long"), or None."""
         return self._followups.field(question, language) if self._followups.bare(question) else None
+
+    def _nth(self, question: str, language: str, about: str | None) -> Answer | None:
+        """One step of what was told last ("the second one?")."""
+        guide, asked = self.guide(about) if about else None, NTH.search(question)
+        if guide is None or asked is None or len(question) > NTH_LONGEST:
+            return None
+        lines = self._lines(guide, "how", language) or self._lines(guide, "steps", language)
+        number = (
+            NUMBERS.find(asked["zh"]) + 1
+            if asked["zh"]
+            else int(asked["n"] or 0) or NTH_ENGLISH.get(asked["en"] or "", 0)
+        )
+        if not 1 <= number <= len(lines) or self._silent(guide, language):
+            return None
+        short = self._word("numbered", language, n=number, text=lines[number - 1])
+        return Answer(False, short, (), (self._service(Found(guide, 1.0)),), guide.code)
 
     def _follow(self, question: str, language: str, about: str | None) -> Answer | None:
         guide = self.guide(about) if about else None
@@ -353,7 +379,10 @@ class Library:
         found = self.guides.find(question, 1)
         if not found or found[0].score < least or self._law_speaks_against(found[0], question):
             return None
-        return self.about(found[0].guide, language, found[0].score)
+        guide, field = found[0].guide, self._followups.field(question, language)
+        if field and guide.lines(field, "zh"):
+            return self._field(guide, field, language)
+        return self.about(guide, language, found[0].score)
 
     def _law_speaks_against(self, found: Found, question: str) -> bool:
         """Whether the law surely has an answer and the guide, not quite clear itself, stands on none of it."""

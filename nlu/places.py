@@ -30,7 +30,14 @@ ENGLISH_PLACE = re.compile(
     r"(?= (?:has|have|is|are|was|were|since|for|every|and|because|which|that)\b|[.,;!?]|$)"
 )
 NAMES_A_VILLAGE = re.compile(r"村|社区|居委会|居\b|\b(?:village|community|neighbou?rhood committee)\b", re.IGNORECASE)
-BEFORE_A_PLACE = re.compile(r"^(?:.*[在到]|还有|另外|而且|然后|就是|那个)")
+BEFORE_A_PLACE = re.compile(
+    r"^(?:我?也?不(?:晓得|知道|清楚)[^，,]*?就是|.*[在到]|还有|另外|而且|然后|就是|那个|不过|但是"
+    r"|(?:昨天|今天|前天|昨晚|今早|今晚)?(?:早上|上午|中午|下午|晚上|半夜)?(?:[一二两三四五六七八九十\d]+点)?(?:钟|半|左右|多){0,2})"
+)
+A_DATE = re.compile(r"月[一二三四五六七八九十\d]{1,3}号$")
+NAMED_AFTER = re.compile(
+    r"(?:大|东|西|南|北|中)?路(?!上|边|口)|大道|巷|大?桥|小区|花园|广场|中学|小学|医院|酒店|大厦|公园"
+)
 AFTER_A_NAME = re.compile(r"村|社区|居委会|镇|街道|那边|这边|那里|这里|那头|那条|那块|附近|一带")
 BEFORE_A_NAME = re.compile(r"(?:^|[在住到是去，,。！!？? 　]|我们)$")
 #: times that jieba's corpus has a word from which it counts as an everyday one
@@ -163,7 +170,11 @@ class Gazetteer:
     def _towns_in(self, text: str) -> set[str]:
         def borders(name: str, before: str, rest: str) -> bool:
             """A town's bare name that is an everyday word (明月) needs something that names of places have."""
-            if SUFFIX.search(name) or not _everyday(name):
+            if SUFFIX.search(name):
+                return True
+            if NAMED_AFTER.match(rest):  # 左权路 lies anywhere
+                return False
+            if not _everyday(name):
                 return True
             return bool(AFTER_A_NAME.match(rest)) or bool(BEFORE_A_NAME.search(before))
 
@@ -238,7 +249,7 @@ def _landmark(text: str) -> str | None:
     """A landmark in the resident's own words."""
     if re.search(r"[\u4e00-\u9fff]", text):
         found = LANDMARK.search(text)
-        if found is None or len(found.group(0)) < LANDMARK_LEAST:
+        if found is None or len(found.group(0)) < LANDMARK_LEAST or A_DATE.search(found.group(0)):
             return None
         bare = BEFORE_A_PLACE.sub("", found.group(0))
         return bare if len(bare) >= LANDMARK_LEAST else None

@@ -30,7 +30,7 @@ AGO = re.compile(
     rf"(?:有|快|都|已经|将近|差不多|大概|持续)?({NUMBER})(?:多)?(年|个月|个星期|星期|个礼拜|礼拜|周|天|晚上|晚)(半)?(?:多)?(?:了|啦|哒|以前|前|(?=没|冇|都|来|，|,|。|$))"
 )
 DAY = re.compile(
-    rf"(?:从|自)?(大前天|今天|今日|今早|今晚|昨天|昨日|昨晚|昨夜|前天|前晚|刚刚|刚才){PART}(?:开始|起|以来)?"
+    rf"(?:从|自)?(大前天|今天|今日|今早|今晚|昨天|昨日|昨晚|昨夜|前天|前晚|刚刚|刚才(?![^，。！？]{{0,6}}(?:说|讲|留|问|打过|打了|告诉|写|发))){PART}(?:开始|起|以来)?"
 )
 WEEKDAY = re.compile(rf"(?:从|自)?(上上?个?|这个?|本)(?:星期|礼拜|周)([一二三四五六日天末])?{PART}(?:开始|起|以来)?")
 MONTH = re.compile(
@@ -38,7 +38,9 @@ MONTH = re.compile(
 )
 YEAR = re.compile(r"(?:从|自)?(去年|前年|今年|开年|过年|年初|年底|入夏|入冬|开春)(?:后|以来|开始|起)?")
 FULL = re.compile(r"(?:从|自)?(20\d{2})年(?:(\d{1,2})月)?(?:(\d{1,2})[日号])?(?:开始|起|以来)?")
-MONTH_DAY = re.compile(r"(?:从|自)?(\d{1,2})月(?:(\d{1,2})[日号]|份)(?:开始|起|以来)?")
+MONTH_DAY = re.compile(
+    r"(?:从|自)?(\d{1,2}|[一二三四五六七八九十]{1,2})月(?:(\d{1,2}|[一二三四五六七八九十]{1,3})[日号]|份)(?:开始|起|以来)?"
+)
 HOUR = re.compile(r"(晚上|夜里|下午|半夜|凌晨|早上|上午|中午|晚)?(\d{1,2})点")
 ENGLISH_NUMBERS = {
     "a": 1,
@@ -170,9 +172,10 @@ def _full(text: str, today: date) -> tuple[date, str] | None:
 
 def _month_day(text: str, today: date) -> tuple[date, str] | None:
     found = MONTH_DAY.search(text)
-    if not found or not 1 <= int(found.group(1)) <= 12:
+    month = int(_number(found.group(1)) or 0) if found else 0
+    if not found or not 1 <= month <= 12:
         return None
-    made = _safe(today.year, int(found.group(1)), int(found.group(2) or 1), found.group(0))
+    made = _safe(today.year, month, int(_number(found.group(2) or "1") or 1), found.group(0))
     if made and made[0] > today:
         made = (made[0].replace(year=today.year - 1), made[1])
     return made

@@ -90,3 +90,22 @@ def test_a_consultation_may_be_reported_instead(resident: Resident) -> None:
     assert "dropped" not in resident.last.text
     shown = resident.tell("Guoci Subdistrict", "yesterday", "no phone")
     assert "dog bit me" in shown.text
+
+
+def test_what_helps_beside_the_law_is_told_once(resident: Resident) -> None:
+    first = resident.say("老板欠我三个月工资想找律师")
+    assert "别过了时间" in first.text and "一年" in first.text and "劳动仲裁" in first.text
+    assert any("劳动" in s["title"] for s in first.sources)
+    assert "别过了时间" not in resident.press("要，转给顾问").text
+
+
+def test_a_question_at_the_offer_of_an_adviser_is_answered(resident: Resident) -> None:
+    resident.say("我想问下立遗嘱怎么弄")
+    told = resident.say("我妈八十了 不会写字 可以我替她写吗")
+    assert "见证人" in told.text and "急不急" not in told.text
+
+
+def test_a_consultation_can_be_let_go_at_any_question(resident: Resident) -> None:
+    resident.tell("我想问下立遗嘱怎么弄", "要", "不急")
+    told = resident.say("问遗嘱要镇街干什么 算了")
+    assert "镇或街道" not in told.text

@@ -78,3 +78,19 @@ def test_one_of_the_matters_can_be_left_out(resident: Resident, case_of) -> None
     filed = resident.press("对，提交")
     assert len(filed.numbers) == 1 and "路灯" in case_of(filed.number).words[0]
     assert "工资" not in case_of(filed.number).words[0]
+
+
+def test_the_matter_that_is_let_go_in_passing_is_the_one_left_out(resident: Resident) -> None:
+    resident.say("我们小区电梯坏了半个月没人修，还有楼下的车乱停把消防通道堵了")
+    resident.say("先说电梯的吧 停车的算了 不说了")
+    resident.say("来龙门街道")
+    told = resident.press("不留电话")
+    assert "电梯坏了" in told.text and "消防通道" not in told.text
+
+
+def test_who_says_that_it_is_one_matter_has_one(resident: Resident) -> None:
+    resident.say("我们小区电梯坏了半个月没人修，还有楼下的车乱停把消防通道堵了")
+    resident.say("就一件事咯")
+    resident.say("来龙门街道")
+    told = resident.press("不留电话")
+    assert "1." not in told.text and "电梯坏了" in told.text and "消防通道" in told.text
