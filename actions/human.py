@@ -7,6 +7,7 @@ from typing import Any
 from rasa_sdk import Action, Tracker
 from rasa_sdk.executor import CollectingDispatcher
 
+from actions.danger import running_emergency
 from actions.office import Office, office
 from actions.turn import Turn
 
@@ -22,6 +23,11 @@ class ActionHuman(Action):
         """See parent class."""
         turn, at = Turn.of(tracker), office()
         at.desk.ask_for_person(turn.conversation_id, "asked", turn.ref)
+        emergency = running_emergency(turn, at)
+        if emergency is not None:  # the office hours are no answer to somebody in danger
+            at.desk.add_words(emergency.id, turn.conversation_id, turn.ref, turn.text)
+            said.utter_message(response="utter_human_emergency", number=emergency.number)
+            return []
         say_when(said, turn, at, "utter_human")
         return []
 

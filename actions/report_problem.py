@@ -30,6 +30,7 @@ LEAVES_OUT = re.compile(
 )
 
 
+SMALL = re.compile(r"[^\u4e00-\u9fff]|[的了还有我们不先说吧就那个这件事]")
 CLAUSE = re.compile(r"[\s，,。.；;！!]+")
 #: "it is only one matter"
 ONE_MATTER = re.compile(
@@ -93,8 +94,10 @@ def without_named(draft: Draft, turn: Turn) -> tuple[dict[str, Any], ...]:
     if turn.pressed or not LEAVES_OUT.search(turn.text):
         return draft.parts
     clauses = [clause for clause in CLAUSE.split(turn.text) if LEAVES_OUT.search(clause)]
-    said = {pair for clause in clauses for pair in pairs(LEAVES_OUT.sub(" ", clause))}
-    shared = [len(said & pairs(part["text"])) for part in draft.parts]
+    told = " ".join(LEAVES_OUT.sub(" ", clause) for clause in clauses)
+    shared = [len(pairs(told) & pairs(part["text"])) for part in draft.parts]
+    if not any(shared):  # "the parking" of "cars are parked": the same signs in another order
+        shared = [len(set(SMALL.sub("", told)) & set(part["text"])) for part in draft.parts]
     named = shared.index(max(shared))
     if not shared[named] or shared.count(shared[named]) > 1:
         return draft.parts

@@ -239,8 +239,8 @@ class Library:
             question = f"{told} {question}"
         if followed or self._followups.bare(question):
             return followed or Answer(declined=True)
-        told = self._named_law(question, language) or self._beyond(question, language)
-        return told or self._which(question, language) or self._best(question, language)
+        plain = self._named_law(question, language) or self._beyond(question, language)
+        return plain or self._which(question, language) or self._best(question, language)
 
     def _beyond(self, question: str, language: str) -> Answer | None:
         """An honest "not here" to a question of a kind that nothing here can answer."""

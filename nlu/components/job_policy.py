@@ -36,6 +36,7 @@ ANSWERS = {
     "since": ("since",),
     "contact": ("contact",),
     "place_choice": ("town", "village"),
+    "confirm": ("field",),
     "emergency_place": ("town", "village", "place_said", "place_choice"),
 }
 #: questions whose answer is a story: nearly everything said there is the answer
@@ -61,6 +62,12 @@ _LEAVES_ONE = re.compile(
 _BACK = re.compile(
     r"(?:不要|不用|取消|不转|退出|不等)(?:了)?(?:转)?(?:人工|坐席)|不等了|(?:回到|找|和|跟)(?:机器人|助手)|"
     r"back to (?:the )?(?:bot|assistant)|\b(?:drop|cancel) (?:it|that|the person)\b|don't want (?:a|the) person",
+    re.IGNORECASE,
+)
+#: "when will somebody come?" after a case was filed
+_WHEN_DONE = re.compile(
+    r"(?:什么时候|啥时候|么子时候|什么时间|几时|几久|好久|多久).{0,6}(?:来|修|处理|办|解决|弄|搞|有人|回复|结果|好)"
+    r"|\bwhen (?:will|is|are) (?:it|this|you|they|someone|somebody)\b",
     re.IGNORECASE,
 )
 #: so short, unclear words after an answer are a follow-up to it ("多久")
@@ -121,6 +128,9 @@ def next_action(tracker: DialogueStateTracker) -> str | None:
     asked = tracker.get_slot("asked")
     if asked == "split" and intent == "cancel" and _LEAVES_ONE.search(message.text or ""):
         return "action_report_problem"
+    filed = job is None and asked is None and tracker.get_slot("case_number") and intent not in ("danger", "human")
+    if filed and len(message.text or "") <= ASIDE_UP_TO and _WHEN_DONE.search(message.text or ""):
+        return "action_follow_case"
     if safe and asked == "emergency_place":
         return "action_danger"
     if intent == "danger" and asked == "urgent" and not _named_danger(message.entities):
