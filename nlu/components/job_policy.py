@@ -128,8 +128,9 @@ def next_action(tracker: DialogueStateTracker) -> str | None:
     asked = tracker.get_slot("asked")
     if asked == "split" and intent == "cancel" and _LEAVES_ONE.search(message.text or ""):
         return "action_report_problem"
-    filed = job is None and asked is None and tracker.get_slot("case_number") and intent not in ("danger", "human")
-    if filed and len(message.text or "") <= ASIDE_UP_TO and _WHEN_DONE.search(message.text or ""):
+    filed = tracker.get_slot("case_number") and (asked == "detail" or job is None and asked is None)
+    aside = len(message.text or "") <= ASIDE_UP_TO and intent not in ("danger", "human")
+    if filed and aside and _WHEN_DONE.search(message.text or ""):
         return "action_follow_case"
     if safe and asked == "emergency_place":
         return "action_danger"
