@@ -267,12 +267,8 @@ class Library:
         answer = named or self._beyond(text, "zh") or self._best(text, "zh") if text else Answer(declined=True)
         _, laws = self._find_law(text, top)
         services = [self._service(found) for found in self.guides.find(text, 3) if found.score >= GUIDE_LIKELY]
-        if named:
-            sources = [*named.sources, *(laws if named.sources else ())]
-        elif answer.sources and answer.sources[0].type == "service":
-            sources = [*services[:1], *laws, *services[1:]]
-        else:
-            sources = [*laws, *services]
+        sources = [*named.sources, *(laws if named.sources else ())] if named else [*laws, *services]
+        sources.sort(key=lambda source: -source.score)
         said = "\n".join(part for part in (answer.short, *answer.steps) if part)
         return Lookup(said, answer.declined, tuple(distinct(sources)[:top]))
 

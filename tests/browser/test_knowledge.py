@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from playwright.sync_api import Page, expect
 
+from knowledge.live import LOOK_EVERY
 from tests.browser.test_line import Shot, SignIn, write
 from tests.running import Installation
 
-ASKED = "听说体育馆的室内游泳池关了，么子时候再开"
+ASKED = "请问体育馆的室内游泳池几时重新开放"
 
 
 def fill(page: Page, **fields: str) -> None:
@@ -47,12 +48,8 @@ def test_a_clerk_answers_what_was_asked_in_vain_and_the_chat_says_it_after_a_sig
     other.click("text=同意，马上生效")
     expect(other.locator("p.notice")).to_contain_text("已生效")
     assert other.locator("tr", has_text="游泳池").count() == 0
-    told = ""
-    for _ in range(6):  # the bot looks for changes every few seconds
-        phone.wait_for_timeout(3_000)
-        write(phone, ASKED)
-        told = phone.locator("#log .message.bot").last.inner_text()
-        if "换水检修" in told:
-            break
+    phone.wait_for_timeout(3_000 * LOOK_EVERY)  # milliseconds; the bot looks for changes every LOOK_EVERY seconds
+    write(phone, ASKED)
+    told = phone.locator("#log .message.bot").last.inner_text()
     shot(phone, "chat-knowledge")
     assert "换水检修" in told and "体育馆室内游泳池的开放时间" in told
