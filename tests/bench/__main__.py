@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from tests.bench import load, understanding
+from tests.bench import knowledge, load, understanding
 from tests.bench.split import split
 from tests.running import ROOT, free_port, installation
 
@@ -73,6 +73,7 @@ def vanilla(folder: Path, var: Path) -> Iterator[tuple[str, list[subprocess.Pope
 def main() -> None:
     """Prints the tables."""
     understanding.main()
+    knowledge.main()
     _, held = split(ROOT / "nlu")
     messages = [text for text, _ in held]
     with tempfile.TemporaryDirectory() as made:
