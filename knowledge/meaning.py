@@ -42,6 +42,7 @@ class Meaning:
 
     def __init__(self, folder: Path, packed: Path = PACKED) -> None:
         self._lock = threading.Lock()
+        self._asked: tuple[str, Vector] = "", np.zeros(DIMENSIONS, dtype=np.float32)
         folder.mkdir(parents=True, exist_ok=True)
         self._store = sqlite3.connect(folder / "vectors.db", check_same_thread=False, timeout=30)
         self._store.execute("PRAGMA journal_mode=WAL")
@@ -51,8 +52,12 @@ class Meaning:
         self._packed = read_packed(packed)
 
     def question(self, text: str) -> Vector:
-        """(384,) vector of a question."""
-        return np.asarray(self.questions([text])[0])
+        """(384,) vector of a question. The last one's is kept: guides and law are asked one after the other."""
+        asked, vector = self._asked
+        if asked != text:
+            vector = np.asarray(self.questions([text])[0])
+            self._asked = text, vector
+        return vector
 
     def questions(self, texts: Sequence[str]) -> Vector:
         """(n, 384) vectors of questions."""
