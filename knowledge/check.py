@@ -75,7 +75,13 @@ class Fault:
 
     def told(self, language: str) -> str:
         """The fault in a sentence."""
-        return str(read_yaml("faults.yml")[self.code][language].format(**self.blanks))
+        return str(sentences()[self.code][language].format(**self.blanks))
+
+
+@lru_cache(maxsize=1)
+def sentences() -> dict[str, dict[str, str]]:
+    """The sentences of faults.yml, read once."""
+    return dict(read_yaml("faults.yml"))
 
 
 def fault(code: str, /, **blanks: Any) -> Fault:
@@ -263,7 +269,10 @@ def main(arguments: Sequence[str] = ()) -> int:
         statutes, today = Statutes.open(), date.today()
         found = list(faults(folder, statutes, read_yaml("blanks.yml"), today))
         found += plain_word_faults(load_plain_words(), statutes, today)
-        codes = {guide.code for guide in load_guides(folder)}
+        kinds = {guide.code: guide.kind for guide in load_guides(folder)}
+        codes, count = set(kinds), list(kinds.values()).count
+        print(f"{count('service')} services, {count('regulation')} regulations", end=", ")
+        print(f"{sum(1 for _ in statutes.in_force(today)):,} articles in force")
         found += counsel_faults(Counsels(read_yaml("consulting.yml")), codes, statutes, today)
     except GuideError as wrong:
         found = [str(wrong)]

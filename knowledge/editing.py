@@ -11,8 +11,8 @@ from sklearn.cluster import AgglomerativeClustering
 
 from knowledge.check import COUNTY, SHIPPED, Fault, Standard, fault, faults_of
 from knowledge.form import FormError, body_of, flat
-from knowledge.guides import Guide, GuideError, read_guide
-from knowledge.library import GUIDE_SURE, read_yaml
+from knowledge.guides import LISTS, Guide, GuideError, read_guide
+from knowledge.library import GUIDE_SURE, Library, read_yaml
 from knowledge.live import COUNTY as COUNTY_PATH
 from knowledge.live import Live
 from knowledge.shelf import WAITING, Question, ShelfRefused, Text
@@ -48,6 +48,8 @@ class Editor:
     def __init__(self, live: Live, today: Callable[[], date] = date.today) -> None:
         self.live, self._today = live, today
         self._labels = set(read_yaml("blanks.yml"))
+        #: what was found due in which library on which day: hundreds of guides are not checked for every look at a page
+        self._checked: tuple[Library, date, list[tuple[Guide, list[Fault]]]] | None = None
 
     # --- the work list -------------------------------------------------------------------------------------------
 
@@ -66,10 +68,12 @@ class Editor:
 
     def due(self) -> list[tuple[Guide, list[Fault]]]:
         """Answers that need another look: a review that is due, a source that changed."""
-        library = self.live.library
-        codes = {guide.code for guide in library.guides.guides}
-        checked = ((guide, self.faults(guide, codes)) for guide in library.guides.guides)
-        return [(guide, found) for guide, found in checked if found]
+        library, day = self.live.library, self._today()
+        if self._checked is None or self._checked[:2] != (library, day):
+            codes = {guide.code for guide in library.guides.guides}
+            checked = [(guide, self.faults(guide, codes)) for guide in library.guides.guides]
+            self._checked = library, day, [(guide, found) for guide, found in checked if found]
+        return self._checked[2]
 
     def faults(self, guide: Guide, codes: set[str] | None = None) -> list[Fault]:
         """What is wrong with a guide today, by the standard of who wrote it."""
@@ -92,11 +96,16 @@ class Editor:
         settles: Sequence[int] = (),
     ) -> Text:  # fmt: skip
         """Puts a text up for signing. Raises EditRefused, and nothing has changed."""
+        body = self.ready(fields, kind, code, question)
+        return self.live.shelf.write(code, kind, body, question, author, settles)
+
+    def ready(self, fields: Mapping[str, str], kind: str, code: str | None, question: str) -> dict[str, Any]:
+        """The body of a text that may go up. Raises EditRefused with everything that is wrong."""
         body, guide = self.read(fields, kind, code)
         found = self.faults(guide) + self.faults_of_question(guide, question)
         if found:
             raise EditRefused(found)
-        return self.live.shelf.write(code, kind, body, question, author, settles)
+        return body
 
     def read(self, fields: Mapping[str, str], kind: str, code: str | None) -> tuple[dict[str, Any], Guide]:
         """(body, guide) of flat fields. Raises EditRefused for what can't be read."""
@@ -145,12 +154,11 @@ class Editor:
 
 def as_body(guide: Guide) -> dict[str, Any]:
     """A guide as in its file."""
-    lists = ("asked", "bring", "how", "steps")
     return {
         "code": guide.code,
         "group": guide.group,
         **{
-            name: {lang: list(lines) if name in lists else "\n".join(lines) for lang, lines in words.items() if lines}
+            name: {lang: list(lines) if name in LISTS else "\n".join(lines) for lang, lines in words.items() if lines}
             for name, words in guide.words.items()
         },
         "grounds": [{"law": g.law, "article": g.article, "says": dict(g.says)} for g in guide.grounds],

@@ -10,7 +10,7 @@ any. That any is meant shows in how near the nearest phrase lies; both together 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import bm25s
 import numpy as np
@@ -46,33 +46,23 @@ class Found:
         return self.score
 
 
-@dataclass
 class Index:
     """Phrases with their vectors and the number of the guide each belongs to, and what each guide says in words."""
 
-    vectors: Vector
-    guide_of: Vector
-    said: Sequence[Sequence[str]]
-    signs: Sequence[Sequence[str]]
-    count: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.count = len(self.said)
-        middles = self._middles(self.vectors)
-        self._mean = self.vectors.mean(axis=0)
-        within = self.vectors - middles[self.guide_of]
+    def __init__(
+        self, vectors: Vector, guide_of: Vector, said: Sequence[Sequence[str]], signs: Sequence[Sequence[str]]
+    ) -> None:
+        self.vectors = vectors
+        middles = means_of(vectors, guide_of, len(said))
+        self._mean = vectors.mean(axis=0)
+        within = vectors - middles[guide_of]
         size = within.shape[1]
         spread = within.T @ within / max(len(within), 1)
         spread = (1 - SHRINKAGE) * spread + (SHRINKAGE * np.trace(spread) / size + 1e-9) * np.eye(size)
         values, axes = np.linalg.eigh(spread)
         self._whiten = (axes / np.sqrt(values)).astype(np.float32)
         self._centres = unit((middles - self._mean) @ self._whiten)
-        self._bm_said, self._bm_signs = bm25_of(self.said), bm25_of(self.signs)
-
-    def _middles(self, vectors: Vector) -> Vector:
-        total = np.zeros((self.count, vectors.shape[1]), dtype=np.float32)
-        np.add.at(total, self.guide_of, vectors)
-        return total / np.maximum(np.bincount(self.guide_of, minlength=self.count), 1)[:, None]
+        self._bm_said, self._bm_signs = bm25_of(said), bm25_of(signs)
 
     def features(self, question: str, vector: Vector) -> Vector:
         """(3, guides): every feature around nought with a spread of one over the guides."""
@@ -140,6 +130,13 @@ def sure(share: float, near: float) -> float:
     odds, nearness, base = SURE
     share = min(max(float(share), 1e-6), 1 - 1e-6)
     return float(1 / (1 + np.exp(-(odds * np.log(share / (1 - share)) + nearness * near + base))))
+
+
+def means_of(vectors: Vector, guide_of: Vector, count: int) -> Vector:
+    """(count, 384): the middle of the phrases of each guide."""
+    total = np.zeros((count, vectors.shape[1]), dtype=np.float32)
+    np.add.at(total, guide_of, vectors)
+    return np.asarray(total / np.maximum(np.bincount(guide_of, minlength=count), 1)[:, None])
 
 
 def index_of(guides: Sequence[Guide], guide_of: Sequence[int], vectors: Vector) -> Index:

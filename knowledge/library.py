@@ -190,8 +190,7 @@ class Library:
 
         Where the search is not sure and a guide is, half of them are articles that the guide stands on.
         """
-        theme = self.guides.beyond(question)
-        if theme and theme.score >= BEYOND_SURE:
+        if self._theme(question):
             return []
         sure, found = self._find_law(question, top)
         found = found if sure >= LAW_FOR_ADVICE else []
@@ -244,10 +243,13 @@ class Library:
 
     def _beyond(self, question: str, language: str) -> Answer | None:
         """An honest "not here" to a question of a kind that nothing here can answer."""
+        theme = None if self._followups.bare(question) else self._theme(question)
+        return Answer(declined=True, short="".join(theme.spoken("short", language))) if theme else None
+
+    def _theme(self, question: str) -> Guide | None:
+        """The theme that a question belongs to which nothing here can answer, if it likely is one."""
         theme = self.guides.beyond(question)
-        if theme is None or theme.score < BEYOND_SURE or self._followups.bare(question):
-            return None
-        return Answer(declined=True, short="".join(theme.guide.spoken("short", language)))
+        return theme.guide if theme and theme.score >= BEYOND_SURE else None
 
     def _clear(self, question: str) -> bool:
         if self._followups.bare(question):

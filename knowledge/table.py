@@ -59,15 +59,16 @@ def take_in(editor: Editor, rows: Iterable[Row], author: str) -> list[Text]:
             wanted += [(row, row["code"] or None)] if differs(editor, row, number) else []
         except EditRefused as refused:
             found += refused.faults
+    ready = []
     for row, code in wanted:
         try:
-            _, guide = editor.read(row, row["kind"], code)
-            found += editor.faults(guide) + editor.faults_of_question(guide, row["question"])
+            ready.append((row, code, editor.ready(row, row["kind"], code, row["question"])))
         except EditRefused as refused:
             found += refused.faults
     if found:
         raise EditRefused(found)
-    return [editor.propose(row, row["kind"], code, row["question"], author) for row, code in wanted]
+    shelf = editor.live.shelf
+    return [shelf.write(code, row["kind"], body, row["question"], author) for row, code, body in ready]
 
 
 def differs(editor: Editor, row: Row, number: int) -> bool:
