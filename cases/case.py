@@ -46,7 +46,10 @@ class Matter:
 
 @dataclass(frozen=True)
 class Case:
-    """A case as it stands. `contact` is masked here, always; `step` is 1 to 6; `version` grows with every change."""
+    """A case as it stands. `contact` is masked here, always; `step` is 1 to 6; `version` grows with every change.
+
+    `level` is that of the unit that leads (grid, village, town, city). `extension_asked` is in working days.
+    """
 
     id: int
     number: str
@@ -79,6 +82,21 @@ class Case:
     closed_at: datetime | None
     rating: int | None
     rating_words: str | None
+    level: str | None
+    returns: int
+    ruled: bool
+    extensions: int
+    extension_asked: int | None
+    reopenings: int
+    verified: str | None
+    merged_into: int | None
+    split_from: int | None
+    dispatched_at: datetime | None
+    amber_at: datetime | None
+    overdue_at: datetime | None
+    acknowledged_at: datetime | None
+    alarmed_at: datetime | None
+    supervised_at: datetime | None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 
 import yaml
 
+from cases.responsibilities import Duty, WrongDuty, by_category, duty_of
+
 
 class CountyError(Exception):
     """A file of the county is wrong. The text is one line: file, line, what."""
@@ -68,25 +70,21 @@ class Domain:
 
 @dataclass(frozen=True)
 class Category:
-    """A second-level class: what belongs, examples in residents' words, who deals with it and how fast."""
+    """A second-level class: what belongs, and examples in residents' words."""
 
     code: str
     domain: str
     name: Mapping[str, str]
-    unit: str
-    limit_days: int
     includes: str = ""
     excludes: str = ""
     examples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    urgent_hours: int | None = None
     public: bool = True
-    level: str = "city"
     questions: tuple[Mapping[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
 class Unit:
-    """Who deals with matters: a department of the city, or a town's own office."""
+    """Who deals with matters: a department of the city, a town's own office, a village committee, a grid's worker."""
 
     code: str
     name: str
@@ -117,7 +115,10 @@ class Adviser:
 
 T = TypeVar("T")
 ROLES = frozenset({"operator", "unit", "adviser", "leader", "administrator"})
-LIMITS = ("days", "emergency_hours", "adviser_hours", "adviser_urgent_hours", "urge_hours", "extension_days")
+LIMITS = (
+    "days", "emergency_hours", "acknowledge_minutes", "desk_hours", "adviser_hours", "adviser_urgent_hours",
+    "urge_hours", "extension_days", "extensions", "redo_days", "reopen_days", "reopenings", "amber_share",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -139,6 +140,7 @@ class County:
     grids: tuple[Grid, ...]
     domains: tuple[Domain, ...]
     categories: tuple[Category, ...]
+    duties: Mapping[str, tuple[Duty, ...]]
     units: tuple[Unit, ...]
     staff: tuple[StaffMember, ...]
     advisers: tuple[Adviser, ...]
@@ -177,6 +179,10 @@ class County:
         """By code."""
         return self._units[code]
 
+    def has_unit(self, code: str) -> bool:
+        """Whether the code is one of a unit: a place that was renamed or merged is none any more."""
+        return code in self._units
+
     def grids_of(self, village_code: str) -> tuple[Grid, ...]:
         """The grids of a village or community."""
         return self._grids_of.get(village_code, ())
@@ -188,6 +194,13 @@ class County:
         if code in self._villages:
             code = self._villages[code].town_code
         return self._advisers[code]
+
+    @cached_property
+    def members(self) -> tuple[StaffMember, ...]:
+        """Everybody who signs in: staff, advisers, and in each grid and village committee one under its code."""
+        found = {m.login: m for m in _of_the_places(self.villages, self.grids)}
+        found |= {a.login: StaffMember(a.login, a.name, "adviser", None) for a in self.advisers}
+        return tuple((found | {m.login: m for m in self.staff}).values())
 
     @cached_property
     def _towns(self) -> dict[str, Town]:
@@ -211,7 +224,13 @@ class County:
 
     @cached_property
     def _units(self) -> dict[str, Unit]:
-        return {u.code: u for u in self.units}
+        """Departments and towns; every village committee and grid is a unit too, under its own code."""
+        towns = {v.code: v.town_code for v in self.villages}
+        found = {
+            v.code: Unit(v.code, committee(v), f"{v.name_en} Committee", "village", v.town_code) for v in self.villages
+        }
+        found |= {g.code: Unit(g.code, g.name, f"Grid {g.code}", "grid", towns[g.village_code]) for g in self.grids}
+        return found | {u.code: u for u in self.units}
 
     @cached_property
     def _advisers(self) -> dict[str, Adviser]:
@@ -223,6 +242,20 @@ class County:
         for grid in self.grids:
             found[grid.village_code].append(grid)
         return {code: tuple(grids) for code, grids in found.items()}
+
+
+def committee(village: Village) -> str:
+    """What the committee of a village or community is called."""
+    if village.name.endswith("居委会"):
+        return village.name
+    return village.name + ("居民委员会" if village.kind == "社区" else "村民委员会"[village.name.endswith("村") :])
+
+
+def _of_the_places(villages: Iterable[Village], grids: Iterable[Grid]) -> Iterable[StaffMember]:
+    for village in villages:
+        yield StaffMember(f"village-{village.code}", committee(village), "unit", village.code)
+    for grid in grids:
+        yield StaffMember(grid.worker or f"grid-{grid.code}", grid.name, "unit", grid.code)
 
 
 class _Reader:
@@ -239,14 +272,15 @@ class _Reader:
         domains = self._table("domains.csv", Domain)
         units = self._table("units.csv", Unit, {"town_code": _maybe})
         self._known("units.csv", units, "town_code", _codes(towns))
-        categories = self._categories(_codes(domains), _codes(units) | {"town"})
+        categories = self._categories(_codes(domains))
+        duties = self._duties(_codes(categories), _codes(units))
         staff = self._table("staff.csv", StaffMember, {"unit": _maybe}, {"role": ROLES}, key="login")
-        self._known("staff.csv", staff, "unit", _codes(units))
+        self._known("staff.csv", staff, "unit", _codes(units) | _codes(villages) | _codes(grids))
         advisers = self._table("advisers.csv", Adviser, {"towns": _many}, key="login")
         self._one_adviser_each(advisers, towns)
         return County(
             **self._head(head, _codes(units)), limits=self._limits(), towns=towns, villages=villages, grids=grids,
-            domains=domains, categories=categories, units=units, staff=staff, advisers=advisers,
+            domains=domains, categories=categories, duties=duties, units=units, staff=staff, advisers=advisers,
         )  # fmt: skip
 
     def _head(self, head: Mapping[str, Any], units: set[str]) -> dict[str, Any]:
@@ -277,7 +311,22 @@ class _Reader:
                 raise CountyError("limits.yml", None, f"{name} must be a number above 0")
         return dict(found)
 
-    def _categories(self, domains: set[str], units: set[str]) -> tuple[Category, ...]:
+    def _duties(self, categories: set[str], units: set[str]) -> dict[str, tuple[Duty, ...]]:
+        name, duties = "responsibilities.csv", []
+        for line, row in self._rows(name, ["category", "level", "lead", "support", "limit", "urgent_limit"]):
+            try:
+                duties.append(duty_of(row, categories, units))
+            except WrongDuty as wrong:
+                raise CountyError(name, line, str(wrong)) from wrong
+        try:
+            found = by_category(duties)
+        except WrongDuty as wrong:
+            raise CountyError(name, None, str(wrong)) from wrong
+        if missing := sorted(categories - set(found)):
+            raise CountyError(name, None, f"nobody is responsible for {missing[0]}")
+        return found
+
+    def _categories(self, domains: set[str]) -> tuple[Category, ...]:
         found: dict[str, Category] = {}
         allowed = {f.name for f in fields(Category)}
         rows = self._yaml("categories.yml")
@@ -293,8 +342,6 @@ class _Reader:
                 told = f"unknown field {sorted(map(str, unknown))[0]}"
             elif told is None and row["domain"] not in domains:
                 told = f"there is no domain {row['domain']!r}"
-            elif told is None and row["unit"] not in units:
-                told = f"there is no unit {row['unit']!r}"
             elif told is None and row["code"] in found:
                 told = "the code stands there twice"
             if told:
@@ -381,16 +428,12 @@ def _above_zero(value: Any) -> bool:
 
 def _wrong_in_category(row: Mapping[str, Any]) -> str | None:
     """What is wrong with the fields of a category, in words; None if nothing is."""
-    for name in ("code", "domain", "unit"):
+    for name in ("code", "domain"):
         if not isinstance(row.get(name), str) or not row[name]:
             return f"{name} is missing or no text"
     called = row.get("name")
     if not isinstance(called, dict) or not all(isinstance(called.get(x), str) and called[x] for x in ("zh", "en")):
         return "name needs zh and en"
-    if not isinstance(row.get("limit_days"), int) or not _above_zero(row["limit_days"]):
-        return "limit_days must be a whole number above 0"
-    if "urgent_hours" in row and row["urgent_hours"] is not None and not _above_zero(row["urgent_hours"]):
-        return "urgent_hours must be a number above 0"
     told = row.get("examples", {})
     if not isinstance(told, dict) or not all(
         isinstance(lines, list) and all(isinstance(line, str) for line in lines) for lines in told.values()

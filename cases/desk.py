@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,34 +14,34 @@ from sqlalchemy.engine import Connection
 
 from cases import audit, limits, routing
 from cases.case import AuditEntry, Case, Contact, Event, Matter, mask
-from cases.conversations import Conversations, insert_new, now_utc
+from cases.conversations import now_utc
 from cases.county import County, StaffMember
+from cases.effects import Given, place_of, standing
 from cases.errors import NotFound, Refused, Stale
-from cases.lifecycle import MOVES, OPEN, Move, allowed
-from cases.notices import Notices
+from cases.lifecycle import MOVES, OPEN
+from cases.moving import PRESSING, TOLD, Moving
 from cases.rows import case_of, event_of
 from cases.shield import Shield
-from cases.store import Store, cases, conversations, counters, events, followers, staff
+from cases.store import Store, cases, conversations, events, followers, staff, supporters
 
 __all__ = ["Desk", "NotFound", "Refused", "Stale"]
 
 PAGE = 50
 PLACE = ("town", "village", "grid", "place_said")
 AMENDABLE = frozenset({"category", "domain", "since", "since_said", *PLACE})
+LOW = 2
 STAFF_REVEALS = frozenset({"operator", "administrator", "unit", "adviser"})
 
 
-class Desk(Conversations):
+class Desk(Moving):
     """Conversations and cases of one county. Raises Refused, Stale, NotFound; then nothing has changed."""
 
     def __init__(
         self, store: Store, county: County, clock: Callable[[], datetime] = now_utc, shield: Shield | None = None
     ) -> None:
         """`clock` gives aware datetimes; `shield` seals contacts (this installation's own by default)."""
-        super().__init__(store, clock)
-        self.county = county
+        super().__init__(store, county, clock)
         self._shield = shield
-        self._notices = Notices.load()
         self._hasher = PasswordHasher()
 
     @property
@@ -69,8 +70,7 @@ class Desk(Conversations):
             self._event(write, case_id, "file", None, "reported", matter.conversation_id, "resident", None, now, {})
             self._update_conversation(write, matter.conversation_id, language=matter.language)
             self._hand_over(write, case_id, row["number"])
-            if matter.kind == "consultation":
-                self._send_to_adviser(write, case_id, now)
+            self._send_at_once(write, case_id)
             return self._case_by_id(write, case_id)
 
     def case(self, key: int | str) -> Case:
@@ -125,52 +125,29 @@ class Desk(Conversations):
         page: int = 1,
     ) -> list[Case]:
         """What this role has to look at: emergencies first, then what is due soonest; 50 a page."""
-        query = sa.select(cases).where(cases.c.status == status if status else cases.c.status.in_(OPEN))
+        query = sa.select(cases).where(cases.c.status == status if status else cases.c.open.is_(True))
         if role == "unit":
-            query = query.where(cases.c.unit == unit, cases.c.status != "reported")
+            helped = sa.select(supporters.c.case_id).where(supporters.c.unit == unit)
+            query = query.where(sa.or_(cases.c.unit == unit, cases.c.id.in_(helped)))
         elif role == "adviser":
             query = query.where(cases.c.adviser == adviser)
         if search:
             told = f"%{search}%"
             query = query.where(sa.or_(cases.c.number.like(told), sa.cast(cases.c.words, sa.Text).like(told)))
-        query = query.order_by(cases.c.emergency.is_(None), cases.c.due_at, cases.c.id)
+        query = query.order_by(cases.c.pressing, cases.c.due_at, cases.c.id)
         return self._cases(query.limit(PAGE).offset((page - 1) * PAGE))
+
+    def support(self, case_id: int) -> tuple[str, ...]:
+        """Codes of the units that help with the case."""
+        with self.store.read() as read:
+            query = sa.select(supporters.c.unit).where(supporters.c.case_id == case_id).order_by(supporters.c.unit)
+            return tuple(read.execute(query).scalars())
 
     def timeline(self, case_id: int) -> list[Event]:
         """What happened, in order."""
         with self.store.read() as read:
             rows = read.execute(sa.select(events).where(events.c.case_id == case_id).order_by(events.c.seq)).mappings()
             return [event_of(row) for row in rows]
-
-    def moves(self, case: Case, role: str) -> list[Move]:
-        """What the table allows `role` to do with the case now."""
-        return allowed(case.status, role, case.kind)
-
-    def move(
-        self,
-        case_id: int,
-        move: str,
-        *,
-        actor: str,
-        role: str,
-        version: int,
-        note: str | None = None,
-        unit: str | None = None,
-        category: str | None = None,
-    ) -> Case:
-        """Makes one move of the table. Raises Refused (not allowed, or words missing) or Stale (changed meanwhile)."""
-        with self.store.write() as write:
-            row = self._need_case(write, case_id)
-            if row["version"] != version:
-                raise Stale(case_of(row))
-            found = MOVES.get(move)
-            if found is None or found not in allowed(row["status"], role, row["kind"]):
-                raise Refused("not_allowed")
-            if "note" in found.needs and not (note or "").strip():
-                raise Refused("note_missing")
-            change = self._effect(found, row, unit=unit, category=category)
-            self._apply(write, row, found, change, actor, role, note)
-            return self._case_by_id(write, row["id"])
 
     def amend(self, case_id: int, *, actor: str, role: str, version: int, **fields: str | None) -> Case:
         """Corrects fields; the resident's words never change. Raises Refused, Stale."""
@@ -252,7 +229,7 @@ class Desk(Conversations):
                 case = self._by_resident(write, row, "leave", ref, reason, actor=conversation_id)
                 write.execute(followers.delete().where(*self._following(case_id, conversation_id)))
                 return case
-            return self._by_resident(write, row, "withdraw", ref, reason, closed_at=self.clock())
+            return self._by_resident(write, row, "withdraw", ref, reason)
 
     def rate(self, case_id: int, conversation_id: str, ref: str, score: int, words: str | None = None) -> Case:
         """Stores the resident's rating, 1 to 5, of a closed case. Raises Refused."""
@@ -264,7 +241,17 @@ class Desk(Conversations):
                 return case_of(row)
             if row["conversation_id"] != conversation_id:
                 return self._rate_as_follower(write, row, conversation_id, ref, score, words)
-            return self._by_resident(write, row, "rate", ref, words, rating=score, rating_words=words)
+            standing_now = standing(self.county, row, self.clock())
+            move = "dissatisfied" if score <= LOW and standing_now.in_window else "rate"
+            return self._by_resident(write, row, move, ref, words, rating=score, rating_words=words)
+
+    def reopen(self, case_id: int, conversation_id: str, ref: str, words: str) -> Case:
+        """What was closed is not solved: the command centre has it again. Raises Refused after the window."""
+        with self.store.write() as write:
+            row = self._own_case(write, case_id, conversation_id)
+            if self._done_before(write, row["id"], "reopen", ref):
+                return case_of(row)
+            return self._by_resident(write, row, "reopen", ref, words, actor=conversation_id)
 
     # --- persons -------------------------------------------------------------------------------------------------
 
@@ -292,7 +279,7 @@ class Desk(Conversations):
         """Gives every member of staff without a password this one (the installation's first)."""
         with self.store.write() as write:
             known = set(write.execute(sa.select(staff.c.login)).scalars())
-            fresh = [member.login for member in self._members() if member.login not in known]
+            fresh = [member.login for member in self.county.members if member.login not in known]
             if fresh:
                 hashed = self._hasher.hash(password)
                 write.execute(staff.insert(), [{"login": login, "password_hash": hashed} for login in fresh])
@@ -317,7 +304,7 @@ class Desk(Conversations):
             self._hasher.verify(hashed or _NOBODY, password)
         except VerificationError:
             return None
-        found = next((m for m in self._members() if m.login == login), None)
+        found = next((m for m in self.county.members if m.login == login), None)
         with self.store.write() as write:
             audit.note(write, self.clock(), login, "sign_in", login)
         return found
@@ -350,23 +337,9 @@ class Desk(Conversations):
 
     # --- inside --------------------------------------------------------------------------------------------------
 
-    def _members(self) -> Iterable[StaffMember]:
-        advisers = (StaffMember(a.login, a.name, "adviser", None) for a in self.county.advisers)
-        return {m.login: m for m in (*advisers, *self.county.staff)}.values()
-
     def _cases(self, query: Any) -> list[Case]:
         with self.store.read() as read:
             return [case_of(row) for row in read.execute(query).mappings()]
-
-    def _need_case(self, connection: Connection, key: int | str) -> Any:
-        found = cases.c.id == key if isinstance(key, int) else cases.c.number == key
-        row = connection.execute(self.store.lock_row(sa.select(cases).where(found))).mappings().first()
-        if row is None:
-            raise NotFound(str(key))
-        return row
-
-    def _case_by_id(self, connection: Connection, case_id: int) -> Case:
-        return case_of(connection.execute(sa.select(cases).where(cases.c.id == case_id)).mappings().one())
 
     def _own_case(self, write: Connection, case_id: int, conversation_id: str) -> Any:
         """The case, if the resident filed or joined it. Raises NotFound."""
@@ -396,15 +369,6 @@ class Desk(Conversations):
         )  # fmt: skip
         return self._case_by_id(write, row["id"])
 
-    def _next_number(self, write: Connection, now: datetime) -> str:
-        day = now.astimezone(self.county.zone).strftime("%Y%m%d")
-        name = f"case-{day}"
-        insert = insert_new(write)(counters).values(name=name, value=0).on_conflict_do_nothing(index_elements=["name"])
-        write.execute(insert)
-        write.execute(counters.update().where(counters.c.name == name).values(value=counters.c.value + 1))
-        value = write.execute(sa.select(counters.c.value).where(counters.c.name == name)).scalar_one()
-        return f"{self.county.prefix}{day}-{value:06d}"
-
     def _new_case(self, matter: Matter, key: str, number: str, now: datetime) -> dict[str, Any]:
         return {
             "number": number, "filing_key": key, "version": 1, "status": "reported", "kind": matter.kind,
@@ -415,63 +379,24 @@ class Desk(Conversations):
             "contact_withheld": matter.contact_withheld, "language": matter.language, "emergency": matter.emergency,
             "signals": list(matter.signals), "legal_topic": matter.legal_topic, "wanted": matter.wanted,
             "citations": list(matter.citations), "created_at": now,
-            "unit": self.county.duty if matter.emergency else None,
-            "due_at": limits.due(self.county, matter.kind, matter.category, matter.emergency, matter.signals, now),
+            "due_at": limits.desk_due(self.county, now), "open": True,
+            "pressing": PRESSING[0 if matter.emergency else 2],
         }  # fmt: skip
 
-    def _send_to_adviser(self, write: Connection, case_id: int, now: datetime) -> None:
-        """A consultation needs no desk in between when its place names an adviser."""
+    def _send_at_once(self, write: Connection, case_id: int) -> None:
+        """An emergency goes to the duty desk and a consultation to its adviser, with no desk in between."""
         row = self._need_case(write, case_id)
-        adviser = routing.adviser_for(self.county, row["grid"], row["town"])
-        if adviser is None:
+        if row["emergency"] is None and (row["kind"] != "consultation" or not self._adviser_of(row)):
             return
-        self._update_case(write, row, status="dispatched", adviser=adviser)
-        for move, before in (("register", "reported"), ("dispatch", "registered")):
-            after = MOVES[move].after or before
-            self._event(write, case_id, move, before, after, "system", "system", None, now, {"adviser": adviser})
+        for move in ("register", "dispatch"):
+            found = MOVES[move]
+            change = self._changes(write, row, found, Given())
+            detail = {k: v for k, v in change.items() if k in TOLD}
+            self._apply(write, row, replace(found, notice=None), change, "system", "system", None, detail)
+            row = self._need_case(write, case_id)
 
-    def _effect(self, move: Move, row: Any, *, unit: str | None, category: str | None) -> dict[str, Any]:
-        """What a move changes beside the status. Raises Refused for a unit or category the county doesn't have."""
-        now = self.clock()
-        try:
-            if unit:
-                self.county.unit(unit)
-            if category:
-                self.county.category(category)
-        except LookupError as unknown:
-            raise Refused("unknown_code") from unknown
-        change: dict[str, Any] = {"category": category} if category else {}
-        kind, found = row["kind"], category or row["category"]
-        if move.code in ("dispatch", "reassign"):
-            if kind == "consultation":
-                change["adviser"] = routing.adviser_for(self.county, row["grid"], row["town"])
-                if change["adviser"] is None and not unit:
-                    raise Refused("place_missing")
-            change["unit"] = unit or (
-                None if kind == "consultation" else routing.unit_for(self.county, found, row["town"])
-            )
-            change["due_at"] = limits.due(self.county, kind, found, row["emergency"], tuple(row["signals"]), now)
-        if move.code == "extend":
-            due = audit.utc(row["due_at"]) if row["due_at"] else now
-            change["due_at"] = limits.after_workdays(self.county, max(due, now), self.county.limits["extension_days"])
-        if move.code == "close":
-            change |= {"closed_at": now, "in_time": row["due_at"] is None or now <= audit.utc(row["due_at"])}
-        if move.code == "refuse":
-            change["closed_at"] = now
-        if move.code in ("redo", "verify_failed"):
-            change |= {"closed_at": None, "rating": None, "in_time": None}
-        return change
-
-    def _apply(
-        self, write: Connection, row: Any, move: Move, change: dict[str, Any], actor: str, role: str, note: str | None
-    ) -> None:
-        after = move.after or row["status"]
-        self._update_case(write, row, status=after, **change)
-        told = {k: v.isoformat() if isinstance(v, datetime) else v for k, v in change.items()}
-        self._event(write, row["id"], move.code, row["status"], after, actor, role, note, self.clock(), told)
-        audit.note(write, self.clock(), actor, move.code, row["number"])
-        if move.notice:
-            self._notify(write, {**row, **change, "status": after}, move.notice, note)
+    def _adviser_of(self, row: Any) -> str | None:
+        return routing.adviser_for(self.county, place_of(row))
 
     def _by_resident(
         self,
@@ -484,60 +409,17 @@ class Desk(Conversations):
         **change: Any,
     ) -> Case:
         """One move of the resident who filed the case, or of the follower `actor`."""
-        found = MOVES[move]
-        if found not in allowed(row["status"], "resident", row["kind"]):
-            raise Refused(f"{move}_not_now")
-        after = found.after or row["status"]
-        self._update_case(write, row, status=after, **change)
-        who = actor or row["conversation_id"]
-        self._event(write, row["id"], move, row["status"], after, who, "resident", note, self.clock(), {}, ref=ref)
+        try:
+            found = self._found(row, move, "resident")
+        except Refused:
+            raise Refused(f"{move}_not_now") from None
+        values = self._changes(write, row, found, Given(note=note)) | change
+        self._apply(write, row, found, values, actor or row["conversation_id"], "resident", note, {}, ref)
         return self._case_by_id(write, row["id"])
-
-    def _update_case(self, write: Connection, row: Any, **values: Any) -> None:
-        write.execute(cases.update().where(cases.c.id == row["id"]).values(version=cases.c.version + 1, **values))
 
     def _done_before(self, write: Connection, case_id: int, move: str, ref: str) -> bool:
         key = f"{case_id}/{move}/{ref}"
         return write.execute(sa.select(events.c.id).where(events.c.ref == key)).first() is not None
-
-    def _event(
-        self, write: Connection, case_id: int, move: str, before: str | None, after: str, actor: str, role: str,
-        note: str | None, at: datetime, detail: dict[str, Any], ref: str | None = None,
-    ) -> None:  # fmt: skip
-        last = write.execute(sa.select(sa.func.max(events.c.seq)).where(events.c.case_id == case_id)).scalar_one()
-        write.execute(
-            events.insert().values(
-                case_id=case_id, seq=(last or 0) + 1, move=move, before=before, after=after, actor=actor, role=role,
-                note=note, at=at, detail=detail, ref=f"{case_id}/{move}/{ref}" if ref else None,
-            )
-        )  # fmt: skip
-
-    def _notify(self, write: Connection, row: Any, code: str, note: str | None) -> None:
-        """Tells the resident who filed the case and everybody who joined it, each in their own chat and language."""
-        version = write.execute(sa.select(cases.c.version).where(cases.c.id == row["id"])).scalar_one()
-        ref = f"notice:{row['id']}:{version}:{code}"
-        joined = sa.select(followers.c.conversation_id).where(followers.c.case_id == row["id"]).order_by(followers.c.id)
-        for told in (row["conversation_id"], *write.execute(joined).scalars()):
-            language = self._need_conversation(write, told)["language"]
-            text, buttons = self._notices.render(code, language, self._blanks(row, language, note))
-            message = self._append(
-                write, told, ref, "notice", text, buttons=buttons, delivery="waiting", case_id=row["id"]
-            )
-            self._enqueue(write, message, row["id"])
-
-    def _blanks(self, row: Any, language: str, note: str | None) -> dict[str, str]:
-        unit = self.county.unit(row["unit"]) if row["unit"] else None
-        name = (unit.name if language == "zh" else unit.name_en) if unit else self._notices.word("adviser", language)
-        due = audit.utc(row["due_at"]).astimezone(self.county.zone) if row["due_at"] else None
-        return {
-            "number": row["number"],
-            "unit": name,
-            "due": due.strftime("%Y-%m-%d %H:%M") if due else self._notices.word("no_limit", language),
-            "note": (note or "").strip(),
-        }
-
-    def _hand_over(self, write: Connection, case_id: int, number: str) -> None:
-        self._outbox(write, "handover", f"case:{case_id}", f"case:{case_id}:filed", {"number": number}, None, case_id)
 
 
 #: a hash that no password fits, so that an unknown login takes as long as a wrong password

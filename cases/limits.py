@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 import chinese_calendar
 
 from cases.county import County
+from cases.responsibilities import Limit
 
 
 def is_workday(day: date) -> bool:
@@ -55,14 +56,44 @@ def after_workhours(county: County, start: datetime, hours: float) -> datetime:
         local = datetime.combine(local.date() + timedelta(days=1), time(0), tzinfo=zone)
 
 
-def due(
-    county: County, kind: str, category: str | None, emergency: str | None, signals: tuple[str, ...], now: datetime
-) -> datetime:
-    """By when a case must be answered, counted from `now` (filing for the desk, dispatch for the unit)."""
-    if emergency:
-        return now + timedelta(hours=county.limits["emergency_hours"])
-    if kind == "consultation":
-        hours = county.limits["adviser_urgent_hours" if "urgent" in signals else "adviser_hours"]
-        return after_workhours(county, now, hours)
-    days = county.category(category).limit_days if category else county.limits["days"]
-    return after_workdays(county, now, days)
+def ends(county: County, limit: Limit, start: datetime) -> datetime:
+    """When a limit that starts now is over."""
+    return (after_workhours if limit.unit == "h" else after_workdays)(county, start, limit.amount)
+
+
+def worked(county: County, start: datetime, end: datetime) -> timedelta:
+    """How much desk time lies between two moments; nothing if `end` is not after `start`."""
+    zone = ZoneInfo(county.timezone)
+    here, until, total = start.astimezone(zone), end.astimezone(zone), timedelta()
+    opens, closes = open_hours(county)
+    day = here.date()
+    while day <= until.date():
+        if is_workday(day):
+            begins = max(here, datetime.combine(day, opens, tzinfo=zone))
+            total += max(min(until, datetime.combine(day, closes, tzinfo=zone)) - begins, timedelta())
+        day += timedelta(days=1)
+    return total
+
+
+def amber(county: County, start: datetime, due: datetime) -> datetime:
+    """When a case turns amber: that share of its desk time has passed, or of the clock's where none is desk time."""
+    share = county.limits["amber_share"]
+    desk = worked(county, start, due)
+    if not desk:
+        return start + (due - start) * share
+    return min(after_workhours(county, start, share * desk / timedelta(hours=1)), due)
+
+
+def emergency_due(county: County, now: datetime) -> datetime:
+    """By when an emergency must be dealt with, day or night."""
+    return now + timedelta(hours=county.limits["emergency_hours"])
+
+
+def adviser_due(county: County, urgent: bool, now: datetime) -> datetime:
+    """By when an adviser must answer."""
+    return after_workhours(county, now, county.limits["adviser_urgent_hours" if urgent else "adviser_hours"])
+
+
+def desk_due(county: County, now: datetime) -> datetime:
+    """By when the command centre must have dispatched what was reported or came back to it."""
+    return after_workhours(county, now, county.limits["desk_hours"])

@@ -15,7 +15,7 @@ class Notices:
 
     def __init__(self, content: Mapping[str, Any]) -> None:
         """`content`: notices.yml as read."""
-        self._notices, self._words = content["notices"], content["words"]
+        self._notices, self._words, self._doors = content["notices"], content["words"], content["doors"]
 
     @classmethod
     def load(cls) -> Notices:
@@ -26,6 +26,15 @@ class Notices:
     def codes(self) -> set[str]:
         """Every notice there is."""
         return set(self._notices)
+
+    @property
+    def doors(self) -> tuple[str, ...]:
+        """Codes of who may be responsible instead of the county."""
+        return tuple(self._doors)
+
+    def door(self, code: str, language: str) -> str:
+        """What a resident is told of such a door."""
+        return str(self._doors[code]["en" if language == "en" else "zh"])
 
     def render(self, code: str, language: str, blanks: Mapping[str, str]) -> tuple[str, list[dict[str, str]]]:
         """Text and buttons. Raises KeyError for an unknown code or blank."""

@@ -11,6 +11,8 @@ from cases.audit import utc
 from cases.case import Case, Conversation, Event, Message
 from cases.lifecycle import STEPS
 
+_TIMES = tuple(f.name for f in fields(Case) if f.name.endswith("_at"))
+
 
 def _at(value: datetime | None) -> datetime | None:
     return utc(value) if value is not None else None
@@ -21,7 +23,7 @@ def case_of(row: Mapping[str, Any]) -> Case:
     values = {f.name: row[f.name] for f in fields(Case) if f.name in row}
     for name in ("words", "signals", "citations"):
         values[name] = tuple(row[name] or ())
-    for name in ("due_at", "created_at", "closed_at"):
+    for name in _TIMES:
         values[name] = _at(row[name])
     return Case(**{**values, "step": STEPS[row["status"]], "contact": row["contact_masked"]})
 

@@ -115,9 +115,29 @@ cases = sa.Table(
     sa.Column("in_time", sa.Boolean),
     sa.Column("rating", sa.Integer),
     sa.Column("rating_words", sa.Text),
-    sa.Index("ix_cases_queue", "status", "unit", "due_at"),
+    sa.Column("open", sa.Boolean, nullable=False),
+    sa.Column("pressing", sa.SmallInteger, nullable=False),
+    sa.Column("level", sa.String(10)),
+    sa.Column("returns", sa.SmallInteger, nullable=False, server_default="0"),
+    sa.Column("ruled", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("extensions", sa.SmallInteger, nullable=False, server_default="0"),
+    sa.Column("extension_asked", sa.SmallInteger),
+    sa.Column("reopenings", sa.SmallInteger, nullable=False, server_default="0"),
+    sa.Column("hours_left", sa.Float),
+    sa.Column("verified", sa.String(20)),
+    sa.Column("merged_into", sa.BigInteger),
+    sa.Column("split_from", sa.BigInteger),
+    _time("dispatched_at"),
+    _time("amber_at"),
+    _time("overdue_at"),
+    _time("acknowledged_at"),
+    _time("alarmed_at"),
+    _time("supervised_at"),
+    sa.Index("ix_cases_open", "open", "pressing", "due_at", "id"),
+    sa.Index("ix_cases_status", "status", "pressing", "due_at", "id"),
+    sa.Index("ix_cases_unit", "unit", "open", "pressing", "due_at", "id"),
+    sa.Index("ix_cases_adviser", "adviser", "open", "pressing", "due_at", "id"),
     sa.Index("ix_cases_conversation", "conversation_id", "created_at"),
-    sa.Index("ix_cases_adviser", "adviser", "status"),
     sa.Index("ix_cases_place", "town", "category", "status"),
 )
 followers = sa.Table(
@@ -130,6 +150,14 @@ followers = sa.Table(
     sa.Column("rating", sa.Integer),
     sa.UniqueConstraint("case_id", "conversation_id", name="uq_followers"),
     sa.Index("ix_followers_conversation", "conversation_id"),
+)
+#: the units that help the one that leads (协办)
+supporters = sa.Table(
+    "supporters",
+    metadata,
+    sa.Column("case_id", sa.BigInteger, sa.ForeignKey("cases.id"), primary_key=True),
+    sa.Column("unit", sa.String(80), primary_key=True),
+    sa.Index("ix_supporters_unit", "unit"),
 )
 events = sa.Table(
     "events",

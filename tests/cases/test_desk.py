@@ -17,6 +17,8 @@ from cases.store import Store, cases
 from cases.store import audit as audit_rows
 from tests.cases.conftest import Clock
 
+GIVEN = {"answer": {"note": "好了"}, "close": {"verified": "on_site"}}
+
 
 def matter(key: str = "k1", **more: object) -> Matter:
     return Matter("web:1", key, "complaint", ("路灯坏了，第三次了",), town="430281004", **more)  # type: ignore[arg-type]
@@ -196,7 +198,7 @@ def test_figures_are_counted_from_the_cases(desk: Desk, clock: Clock) -> None:
         ("answer", "unit"),
         ("close", "operator"),
     ]:
-        case = desk.move(case.id, code, actor="a", role=role, version=case.version, note="好了")
+        case = desk.move(case.id, code, actor="a", role=role, version=case.version, **GIVEN.get(code, {}))
     desk.rate(case.id, "web:1", "r", 4)
     desk.file(matter("k2"))
     clock.move(days=60)

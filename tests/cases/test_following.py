@@ -86,12 +86,11 @@ def test_words_and_rating_of_a_follower_stand_beside_those_of_the_first_resident
     assert desk.case(case.id).words == case.words
     with pytest.raises(Refused, match="rate_not_now"):
         desk.rate(case.id, neighbour, "q0", 1)
-    for move, role, note in (
-        ("register", "operator", None), ("dispatch", "operator", None), ("accept", "unit", None),
-        ("answer", "unit", "修好了"), ("close", "operator", None),
+    for move, role, known in (
+        ("register", "operator", {}), ("dispatch", "operator", {}), ("accept", "unit", {}),
+        ("answer", "unit", {"note": "修好了"}), ("close", "operator", {"verified": "resident"}),
     ):  # fmt: skip
         now = desk.case(case.id)
-        known = {"note": note} if note else {}
         desk.move(case.id, move, actor="s", role=role, version=now.version, **known)
     rated = desk.rate(case.id, neighbour, "q1", 2, "还是黑")
     assert rated.status == "closed" and rated.rating is None

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from cases.county import Category, County, CountyError
-from cases.routing import adviser_for, town_unit, unit_for
+from cases.responsibilities import LEVELS
+from cases.routing import Place, adviser_for, ladder, unit_of_place
 
 CITY = Path(__file__).resolve().parents[2] / "city"
 COUNTY = County.load(CITY)
@@ -73,25 +74,27 @@ def test_every_place_is_named_in_english_too() -> None:
 @pytest.mark.parametrize("town", COUNTY.towns, ids=lambda town: town.name_en)
 def test_every_town_has_a_unit_and_an_adviser(town: object) -> None:
     code: str = town.code  # type: ignore[attr-defined]
-    unit = town_unit(COUNTY, code)
-    assert unit is not None and unit_for(COUNTY, None, code) == unit
-    login = adviser_for(COUNTY, None, code)
+    unit = unit_of_place(COUNTY, "town", Place(code))
+    assert unit is not None and ladder(COUNTY, None, Place(code))[0].unit == unit
+    login = adviser_for(COUNTY, Place(code))
     assert login is not None and COUNTY.adviser_for(code).login == login
 
 
 def test_the_adviser_of_a_grid_is_the_adviser_of_its_town() -> None:
     for grid in COUNTY.grids:
         town = COUNTY.village(grid.village_code).town_code
-        assert adviser_for(COUNTY, grid.code, None) == COUNTY.adviser_for(town).login
+        assert adviser_for(COUNTY, Place(grid=grid.code)) == COUNTY.adviser_for(town).login
 
 
 def test_every_unit_has_somebody_who_signs_in() -> None:
-    staffed = {member.unit for member in COUNTY.staff if member.role == "unit"}
-    assert [unit.code for unit in COUNTY.units if unit.code not in staffed] == []
+    staffed = {member.unit for member in COUNTY.members if member.role == "unit"}
+    places = [place.code for place in (*COUNTY.villages, *COUNTY.grids)]
+    assert [code for code in (*(unit.code for unit in COUNTY.units), *places) if code not in staffed] == []
+    assert all(COUNTY.unit(code).level in LEVELS for code in staffed if code)
 
 
 def test_no_two_persons_sign_in_under_one_name() -> None:
-    logins = Counter(person.login for person in (*COUNTY.staff, *COUNTY.advisers))
+    logins = Counter(person.login for person in COUNTY.members)
     assert [login for login, times in logins.items() if times > 1] == []
 
 
@@ -111,9 +114,50 @@ def test_a_category_tells_its_class_in_its_code(category: Category) -> None:
 
 
 @each_category
-def test_a_category_has_a_unit_and_a_limit(category: Category) -> None:
-    assert category.unit == "town" or COUNTY.unit(category.unit)
-    assert isinstance(category.limit_days, int) and 0 < category.limit_days <= 60
+def test_a_category_climbs_from_its_lowest_level_to_the_city(category: Category) -> None:
+    grid = COUNTY.grids[0]
+    village = COUNTY.village(grid.village_code)
+    rungs = ladder(COUNTY, category.code, Place(village.town_code, village.code, grid.code))
+    levels = [LEVELS.index(stage.level) for stage in rungs]
+    assert levels == sorted(set(levels)) and rungs[-1].level == "city"
+    assert all(COUNTY.unit(code) for stage in rungs for code in (stage.unit, *stage.support))
+    assert all(stage.unit not in stage.support for stage in rungs)
+    assert [stage.level for stage in ladder(COUNTY, category.code, Place())] == [rungs[-1].level]
+
+
+def test_who_is_complained_about_does_not_get_the_complaint() -> None:
+    grid = COUNTY.grids[0]
+    village = COUNTY.village(grid.village_code)
+    place = Place(village.town_code, village.code, grid.code)
+    for category in ("rural.village", "party.village", "discipline.corruption"):
+        assert not {"grid", "village"} & {stage.level for stage in ladder(COUNTY, category, place)}
+
+
+@pytest.mark.parametrize(
+    ("line", "what"),
+    [
+        ("urban.moon,city,housing,,3d,4h", "there is no 'urban.moon'"),
+        ("urban.lamp,moon,housing,,3d,4h", "level: 'moon'"),
+        ("urban.lamp,town,moon,,3d,4h", "there is no unit 'moon'"),
+        ("urban.lamp,town,town,,soon,4h", "'soon' is no limit"),
+        ("urban.lamp,town,town,,0d,4h", "'0d' is no limit"),
+        ("urban.lamp,city,housing,,3d,4h", "level city stands there twice"),
+    ],
+)
+def test_a_wrong_line_of_the_responsibility_list_is_told(copy: Path, line: str, what: str) -> None:
+    with (copy / "responsibilities.csv").open("a", encoding="utf-8") as file:
+        file.write(line + "\n")
+    with pytest.raises(CountyError, match="^responsibilities.csv") as told:
+        County.load(copy)
+    assert what in told.value.what
+
+
+def test_a_category_nobody_is_responsible_for_is_refused(copy: Path) -> None:
+    path = copy / "responsibilities.csv"
+    lines = [x for x in path.read_text(encoding="utf-8").splitlines() if not x.startswith("land.title,")]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    with pytest.raises(CountyError, match="nobody is responsible for land.title"):
+        County.load(copy)
 
 
 @each_category
@@ -145,7 +189,7 @@ def test_no_example_stands_twice() -> None:
         ("grids.csv", 5, ",430281002", ",999999999", "village_code: there is no"),
         ("staff.csv", 2, ",operator,", ",emperor,", "role: there is no 'emperor'"),
         ("categories.yml", 4, "name: {", "name: [", ""),
-        ("limits.yml", 3, "emergency_hours: 2", "\temergency_hours: 2", ""),
+        ("limits.yml", 4, "emergency_hours: 2", "\temergency_hours: 2", ""),
     ],
 )
 def test_a_wrong_line_is_told_with_file_and_line(
@@ -164,13 +208,9 @@ def test_a_wrong_line_is_told_with_file_and_line(
     ("before", "after", "what"),
     [
         ("domain: ", "domain: no-such-", "there is no domain 'no-such-urban'"),
-        ("unit: ", "unit: no-such-", "there is no unit 'no-such-"),
         ("- code: ", "- codes: ", "unknown field codes"),
-        ("  unit: ", "  # unit: ", "unit is missing"),
+        ("  domain: ", "  # domain: ", "domain is missing"),
         ("{zh: ", "{chinese: ", "name needs zh and en"),
-        ("limit_days: 3", "limit_days: soon", "limit_days must be a whole number above 0"),
-        ("limit_days: 3", "limit_days: 0", "limit_days must be a whole number above 0"),
-        ("limit_days: 3", "limit_days: true", "limit_days must be a whole number above 0"),
         ("      - 路灯坏了，晚上一片漆黑", "      - 7", "examples needs lists"),
     ],
 )
@@ -196,7 +236,8 @@ def test_a_category_that_stands_twice_is_refused(copy: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "file", ["county.yml", "towns.csv", "grids.csv", "categories.yml", "limits.yml", "advisers.csv"]
+    "file",
+    ["county.yml", "towns.csv", "grids.csv", "categories.yml", "limits.yml", "advisers.csv", "responsibilities.csv"],
 )
 def test_a_missing_file_is_told_by_its_name(copy: Path, file: str) -> None:
     (copy / file).unlink()
