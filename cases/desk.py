@@ -363,6 +363,7 @@ class Desk(Moving):
         if row["status"] not in ("closed", "rated"):
             raise Refused("rate_not_now")
         write.execute(followers.update().where(*self._following(row["id"], conversation_id)).values(rating=score))
+        self._update_case(write, row)
         self._event(
             write, row["id"], "rate", row["status"], row["status"], conversation_id, "resident", words, self.clock(),
             {"rating": score}, ref=ref,
@@ -414,7 +415,8 @@ class Desk(Moving):
         except Refused:
             raise Refused(f"{move}_not_now") from None
         values = self._changes(write, row, found, Given(note=note)) | change
-        self._apply(write, row, found, values, actor or row["conversation_id"], "resident", note, {}, ref)
+        detail = {k: v for k, v in values.items() if k in TOLD}
+        self._apply(write, row, found, values, actor or row["conversation_id"], "resident", note, detail, ref)
         return self._case_by_id(write, row["id"])
 
     def _done_before(self, write: Connection, case_id: int, move: str, ref: str) -> bool:

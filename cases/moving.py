@@ -9,11 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from cases import audit, limits
+from cases import audit, limits, routing
 from cases.case import Case
 from cases.conversations import Conversations, insert_new, now_utc
 from cases.county import County
-from cases.effects import Given, Scene, changes, standing
+from cases.effects import Given, Scene, changes, place_of, standing
 from cases.errors import NotFound, Refused, Stale
 from cases.lifecycle import MOVES, OPEN, RUNNING, Move, allowed
 from cases.notices import Notices
@@ -25,7 +25,7 @@ PRESSING = (0, 1, 2)
 WATCHED = 200
 _SYSTEM = "system"
 #: new values that the event of a move tells, beside what was given
-TOLD = frozenset({"unit", "level", "adviser", "support", "due_at", "in_time"})
+TOLD = frozenset({"unit", "level", "adviser", "support", "due_at", "in_time", "rating"})
 #: what a case that was split off has in common with the one it comes from
 _SAME = frozenset(
     {
@@ -43,6 +43,19 @@ class Moving(Conversations):
         super().__init__(store, clock)
         self.county = county
         self._notices = Notices.load()
+
+    @property
+    def doors(self) -> tuple[str, ...]:
+        """Codes of who may be responsible where the county is not."""
+        return self._notices.doors
+
+    def door(self, code: str, language: str) -> str:
+        """What a resident is told of such a door."""
+        return self._notices.door(code, language)
+
+    def ladder(self, case: Case) -> tuple[routing.Stage, ...]:
+        """Who may settle the case by the responsibility list, lowest level first."""
+        return routing.ladder(self.county, case.category, place_of(vars(case)))
 
     def moves(self, case: Case, role: str) -> list[Move]:
         """What the table allows `role` to do with the case now."""

@@ -69,6 +69,7 @@ class Page:
             moment=self.moment,
             place=lambda case: self.place(case, language),
             category=lambda code: self.name(self.county.category, code, language),
+            door=lambda code: self.door(code, language),
             unit=lambda code: self.name(self.county.unit, code, language),
             token=form_token(request),
             notice=request.session.pop("notice", None),
@@ -87,6 +88,10 @@ class Page:
             return "—"
         at = datetime.fromisoformat(at) if isinstance(at, str) else at
         return at.astimezone(self._zone).strftime("%Y-%m-%d %H:%M")
+
+    def door(self, code: str, language: str) -> str:
+        """Who is responsible where the county is not."""
+        return self.desk.door(code, language)
 
     def place(self, case: Any, language: str) -> str:
         """Town, village and the resident's own words for the place."""
@@ -138,8 +143,12 @@ def form_token(request: Request) -> str:
 
 
 async def form_of(request: Request) -> dict[str, str]:
-    """The fields of a posted form of ours, trimmed. Raises Forbidden when its token is wrong."""
-    form = {k: v.strip() for k, v in (await request.form()).items() if isinstance(v, str)}
+    """The fields of a posted form of ours, trimmed; several of one name are joined by ";".
+
+    Raises Forbidden when its token is wrong.
+    """
+    sent = await request.form()
+    form = {k: ";".join(v.strip() for v in sent.getlist(k) if isinstance(v, str)) for k in sent}
     if not secrets.compare_digest(form.pop("token", "").encode(), form_token(request).encode()):
         raise Forbidden
     return form

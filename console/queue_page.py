@@ -5,11 +5,13 @@ from __future__ import annotations
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
+from cases.lifecycle import STATUSES
 from console.page import OVERSEERS, back, page_of, signed_in
 
 router = APIRouter()
-STATUSES = ("reported", "registered", "dispatched", "handling", "answered", "closed", "rated", "refused", "withdrawn")
 SHOWN = 50
+#: moves that are always possible and don't mean that the case waits for somebody
+NOT_WAITING = frozenset({"urge", "supervise", "extend", "comment", "contribute", "escalate", "suspend", "reassign"})
 
 
 @router.get("/", response_class=HTMLResponse)
@@ -47,6 +49,7 @@ async def next_case(request: Request) -> Response:
     adviser = who.login if who.role == "adviser" else None
     cases = pages.desk.queue(role=who.role, unit=who.unit, adviser=adviser, status=None, search=None, page=1)
     for case in cases:
-        if any(move.code not in ("urge", "supervise", "extend") for move in pages.desk.moves(case, who.role)):
+        helps = who.role == "unit" and case.unit != who.unit
+        if any(m.code not in NOT_WAITING for m in pages.desk.moves(case, "support" if helps else who.role)):
             return back(request, f"/cases/{case.number}")
     return back(request, "/", "nothing_waits")

@@ -57,7 +57,7 @@ def test_a_matter_starts_at_the_lowest_level_and_climbs_when_its_limit_passes(de
     assert levels == ["grid", "village", "city", "city"] and case.overdue_at is not None
     assert case.supervised_at is not None and desk.watch() == 0
     told = notices(desk)
-    assert "已自动上交横店村民委员会" in told[2]
+    assert "已自动上交石塅村民委员会" in told[2]
     assert "没有按期答复" in told[-1] and "督办" in told[-1]
 
 
