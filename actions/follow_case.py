@@ -17,10 +17,12 @@ from actions.office import Office, office
 from actions.turn import Turn
 from cases.case import Case
 from cases.desk import Refused
+from cases.lifecycle import RUNNING
 
 Events = list[dict[str, Any]]
 SHOWN = 3
-CLOSED = frozenset({"rated", "refused", "withdrawn"})
+CLOSED = frozenset({"rated", "refused", "withdrawn", "merged"})
+DONE = frozenset({"closed", "rated"})
 LOW = 2
 
 
@@ -81,6 +83,13 @@ class ActionFollowCase(_AboutOneCase):
         if asked == "withdraw":
             said.utter_message(response="utter_not_withdrawn", number=case.number)
             return ended
+        if asked == "reopen" and turn.intent == "affirm":
+            at.desk.reopen(case.id, turn.conversation_id, turn.ref, turn.text)
+            said.utter_message(response="utter_reopened", number=case.number)
+            return ended
+        if asked == "reopen":
+            said.utter_message(response="utter_not_reopened", number=case.number)
+            return ended
         if asked == "rate_words":
             at.desk.add_words(case.id, turn.conversation_id, turn.ref, turn.text)
             said.utter_message(response="utter_words_added", number=case.number)
@@ -121,6 +130,9 @@ class ActionAddToCase(_AboutOneCase):
     def act(self, said: CollectingDispatcher, turn: Turn, at: Office, case: Case, own: list[Case]) -> Events:
         """See parent class."""
         at.desk.add_words(case.id, turn.conversation_id, turn.ref, turn.text)
+        if case.status in DONE and at.desk.can_reopen(case):
+            said.utter_message(response="utter_ask_reopen", number=case.number)
+            return [SlotSet("job", "follow_case"), SlotSet("asked", "reopen")]
         said.utter_message(response="utter_words_added", number=case.number)
         return []
 
@@ -188,8 +200,9 @@ def rate(said: CollectingDispatcher, turn: Turn, at: Office, case: Case) -> Even
         said.utter_message(response="utter_ask_rate", number=case.number)
         return [SlotSet("job", "follow_case"), SlotSet("asked", "rate"), SlotSet("case_number", case.number)]
     score = int(score)
-    at.desk.rate(case.id, turn.conversation_id, turn.ref, score, None if turn.pressed else turn.text)
-    said.utter_message(response="utter_rated_low" if score <= LOW else "utter_rated", number=case.number, score=score)
+    rated = at.desk.rate(case.id, turn.conversation_id, turn.ref, score, None if turn.pressed else turn.text)
+    told = "utter_rated" if score > LOW else "utter_rated_low" if rated.status == "reopened" else "utter_rated_low_late"
+    said.utter_message(response=told, number=case.number, score=score)
     if score <= LOW:
         return [SlotSet("job", "follow_case"), SlotSet("asked", "rate_words")]
     return back(turn)
@@ -200,7 +213,8 @@ def state(case: Case, at: Office, turn: Turn) -> dict[str, str]:
     language = turn.language
     own = case.conversation_id == turn.conversation_id
     what = case.words[0] if own and case.words else report_problem.category_name(case.category, at, language)
-    due = at.moment(case.due_at, language) if case.due_at else at.term("no_limit", language)
+    running = case.status in RUNNING and case.due_at is not None
+    due = at.moment(case.due_at, language) if running else at.term("no_limit", language)
     return {
         "number": case.number,
         "status": at.term(f"status_{case.status}", language),

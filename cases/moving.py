@@ -57,6 +57,10 @@ class Moving(Conversations):
         """Who may settle the case by the responsibility list, lowest level first."""
         return routing.ladder(self.county, case.category, place_of(vars(case)))
 
+    def can_reopen(self, case: Case) -> bool:
+        """Whether its resident may still have it reopened."""
+        return MOVES["reopen"] in self.moves(case, "resident")
+
     def moves(self, case: Case, role: str) -> list[Move]:
         """What the table allows `role` to do with the case now."""
         return allowed(case.status, role, case.kind, standing(self.county, vars(case), self.clock()))
