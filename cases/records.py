@@ -218,8 +218,9 @@ class Records:
         query = sa.select(*columns, sa.func.count().label("count")).where(c.day.between(since, until))
         if towns is not None:
             query = query.where(c.town.in_(towns))
+        order = (c.day, *(sa.func.coalesce(place, "") for place in (c.town, c.grid)), c.kind)
         with self.store.read() as read:
-            return [Count(**row) for row in read.execute(query.group_by(*columns).order_by(*columns)).mappings()]
+            return [Count(**row) for row in read.execute(query.group_by(*columns).order_by(*order)).mappings()]
 
     def cases_of(self, records: Collection[Record]) -> dict[int, str]:
         """Record id → number of the case it became."""
