@@ -28,6 +28,8 @@ NEEDED = ("kind", "code", "name", "subkind")
 LONGEST = {"code": 60, "name": 120, "name_en": 200, "source": 200}
 MOST_DETAILS, LONGEST_KEY, LONGEST_DETAIL = 30, 40, 500
 RANGES = {"longitude": (-180, 180), "latitude": (-90, 90)}
+#: faults of a table's head; like those of its rows they name the column as it is written there
+OF_HEAD = frozenset({"no_column", "column_twice"})
 #: a tenth of a metre
 DECIMALS = 6
 CODE = re.compile(r"[A-Za-z0-9一-鿿][A-Za-z0-9一-鿿._-]*")
@@ -49,6 +51,8 @@ class Fault:
         """The fault in a sentence that names row and column."""
         words, shown = terms(), "zh" if language == "zh" else "en"
         column = words["columns"].get(self.column, {}).get(shown, self.column)
+        if self.column in words["columns"] and (self.row is not None or self.code in OF_HEAD):
+            column = words["faults"]["header"][shown].format(column=column, header=self.column)
         blanks = dict(self.blanks)
         if "column_of" in blanks:
             blanks["column_of"] = words["columns"][blanks["column_of"]][shown]

@@ -458,8 +458,8 @@ def test_with_any_row_wrong_nothing_comes_in_and_every_fault_names_row_and_colum
     assert told(refused) == [
         (3, "subkind", "unknown"), (3, "town", "unknown"), (5, "code", "twice"), (6, "name", "missing"),
     ]  # fmt: skip
-    assert refused.value.faults[1].told("zh") == "第 3 行，镇街：没有“Atlantis”"
-    assert refused.value.faults[1].told("en") == "row 3, town: there is no 'Atlantis'"
+    assert refused.value.faults[1].told("zh") == "第 3 行，镇街（town）：没有“Atlantis”"
+    assert refused.value.faults[1].told("en") == "row 3, town (town): there is no 'Atlantis'"
     assert registry.find() == [] and actions(registry.store) == []
 
 
