@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cases.case import Case
+from typing import Any
 
 
 class Refused(Exception):
@@ -15,10 +15,10 @@ class Refused(Exception):
 
 
 class Stale(Exception):
-    """Somebody else changed the case in between; `current` is how it stands now."""
+    """Somebody else changed the case (or entry) in between; `current` is how it stands now."""
 
-    def __init__(self, current: Case) -> None:
-        """`current` is shown to the loser."""
+    def __init__(self, current: Any) -> None:
+        """`current`, a case or an entry of the registry, is shown to the loser."""
         super().__init__(current.number)
         self.current = current
 

@@ -17,6 +17,9 @@ from cases.desk import Desk
 from cases.store import Store
 from console import case_page, conversation_page, figures_page, knowledge_page, photo_page, queue_page, sign_in_page
 from console.page import Forbidden, NotSignedIn, Page, to_sign_in, told_forbidden
+from console.records_page import router as records
+from console.registry_page import Books
+from console.registry_page import router as registry
 
 HERE = Path(__file__).parent
 SECURITY = {
@@ -34,9 +37,12 @@ def make_app(desk: Desk | None = None, county: County | None = None, secret: str
     desk = desk or Desk(Store(os.environ.get("MINHU_DATABASE_URL", f"sqlite:///{var / 'minhu.db'}")), county)
     app = FastAPI(title="Minhu console", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.knowledge = knowledge_page.Knowledge(desk, county, var)
+    app.state.books = Books(desk, county)
     app.state.page = Page(desk, county, HERE, Attachments(var / "attachments"))
     for part in (sign_in_page, queue_page, case_page, conversation_page, photo_page, figures_page, knowledge_page):
         app.include_router(part.router)
+    app.include_router(registry)
+    app.include_router(records)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.add_exception_handler(NotSignedIn, to_sign_in)
     app.add_exception_handler(Forbidden, told_forbidden)
