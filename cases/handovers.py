@@ -326,11 +326,12 @@ class Handovers:
 
     def _delivered(self, row: Mapping[str, Any], receipt: Receipt, why: OutsideError | None = None) -> None:
         now = self._clock()
-        waits = receipt.their_id is None and (receipt.token is not None or receipt.expects_id) and self._polls
-        looks = waits or (receipt.their_id is not None and self._polls)
+        their_id, token = _kept(receipt.their_id, 200), _kept(receipt.token, 200)
+        waits = self._polls and their_id is None and (token is not None or receipt.expects_id)
+        looks = waits or (self._polls and their_id is not None)
         self._settle(
-            row, state="awaiting_id" if waits else "sent", unclear=False, sent_at=now,
-            their_id=_kept(receipt.their_id, 200), token=_kept(receipt.token, 200), next_at=now + BACKOFF[0] if looks else None, misses=0, **_told(why),
+            row, state="awaiting_id" if waits else "sent", unclear=False, sent_at=now, their_id=their_id, token=token,
+            next_at=now + BACKOFF[0] if looks else None, misses=0, **_told(why),
         )  # fmt: skip
 
     def _end(self, row: Mapping[str, Any], state: str, why: OutsideError) -> None:
@@ -364,9 +365,7 @@ class Handovers:
         with self._store.write() as write:
             rows = self._take(due, write)
             for row in rows:
-                write.execute(
-                    handovers.update().where(handovers.c.id == row["id"]).values(next_at=self._clock() + LEASE)
-                )
+                self._set(write, row["id"], next_at=self._clock() + LEASE)
         with_id = [row for row in rows if row["their_id"]]
         if with_id:
             self._look(with_id)

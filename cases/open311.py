@@ -41,6 +41,8 @@ SERVICES_KEPT = timedelta(hours=1)
 #: clocks differ, and some servers drop the time zone
 MARGIN = timedelta(hours=25)
 DUPLICATE_WORDS = ("duplicate", "already exists", "already reported")
+#: our number at the end of a description; what stands in such brackets before it are the resident's words
+REFERENCE = re.compile(r"\[([^\[\]]+)\]")
 TEMPORARY_WORDS = ("general service error", "unavailable", "not reachable", "not running", "timed out", "timeout")
 FIELDS = ("key", "number", "kind", "category", "town", "village", "grid", "place", "since", "words")
 #: an id in the sentence of a refusal, only where it is called one: a wrong one would be somebody else's case
@@ -97,9 +99,7 @@ class Mapping311:
             if held.get(name) is not None and not isinstance(held[name], str):
                 raise CountyError(FILE, None, f"{name} must be a text: put it in quotes")
         services, attributes = held.get("services") or {}, held.get("attributes") or {}
-        if not isinstance(services, dict) or not all(
-            isinstance(code, str) for pair in services.items() for code in pair
-        ):
+        if not isinstance(services, dict) or not all(isinstance(c, str) for pair in services.items() for c in pair):
             raise CountyError(FILE, None, "services maps category codes to service codes: put codes in quotes")
         _check_attributes(attributes)
         words = {
@@ -186,12 +186,11 @@ class Open311:
             raise CannotTell("their list of requests is not to be used")
         service, blind = self._service(handed.category), False
         for row in self._requests(service.code, handed.handed_at):
-            held = (
-                f"{text(row.get('description')) or ''} {row.get('attributes') or row.get('extended_attributes') or ''}"
-            )
-            if handed.number in held or handed.key in held:
+            held = text(row.get("description")) or ""
+            beside = str(row.get("attributes") or row.get("extended_attributes") or "")
+            if handed.key in beside or REFERENCE.findall(held)[-1:] == [handed.number]:
                 return Receipt(text(row.get("service_request_id")), text(row.get("token")), expects_id=True)
-            blind = blind or not held.strip()
+            blind = blind or not (held or beside)
         if service.type != "realtime":
             raise CannotTell(f"a {service.type} service may take a case and show it later")
         if blind:

@@ -134,12 +134,17 @@ class Status:
 class CaseSystem(Protocol):
     """Another case system. Every method may raise Temporary, Rejected and HeldBack."""
 
-    #: one of SYSTEMS
-    name: str
-    #: whether `look` can ask for statuses (else they are pushed)
-    polls: bool
-    #: whether the same key twice is one case there, so that repeating after a lost answer does no harm
-    repeats_safely: bool
+    @property
+    def name(self) -> str:
+        """One of SYSTEMS."""
+
+    @property
+    def polls(self) -> bool:
+        """Whether `look` can ask for statuses (else they are pushed)."""
+
+    @property
+    def repeats_safely(self) -> bool:
+        """Whether the same case twice is one case there, so that repeating after a lost answer does no harm."""
 
     def send(self, handed: Handed) -> Receipt:
         """Hands one case over. Raises Duplicate too."""

@@ -18,7 +18,9 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from xml.sax.saxutils import escape
 
-HTML = "<!DOCTYPE html><html><head><title>Scheduled maintenance</title></head><body>Back soon &amp; better</body></html>"
+HTML = (
+    "<!DOCTYPE html><html><head><title>Scheduled maintenance</title></head><body>Back soon &amp; better</body></html>"
+)
 
 
 @dataclass
@@ -71,7 +73,9 @@ class City:
     token_404: bool = True
     resolves_tokens: bool = True
     commas: bool = True
-    slow: float = 0.6
+    #: how many requests its list shows at most, without pages; None: it has pages
+    pages_of: int | None = None
+    slow: float = 1.6
     clock: Callable[[], datetime] = _now
     got: list[Got] = field(default_factory=list)
     taken: list[Taken] = field(default_factory=list)
@@ -101,7 +105,7 @@ class _Talk(BaseHTTPRequestHandler):
     def log_message(self, *_: Any) -> None:
         """Quiet."""
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         """The five reading methods."""
         got = self._remember()
         if self._trouble(got):
@@ -121,7 +125,7 @@ class _Talk(BaseHTTPRequestHandler):
         else:
             self._say(404, [{"code": 404, "description": "no such resource"}], "errors", "error")
 
-    def do_POST(self) -> None:  # noqa: N802
+    def do_POST(self) -> None:
         """A new request, or a case for the webhook."""
         got = self._remember()
         if got.path.endswith("/hook"):
@@ -178,9 +182,12 @@ class _Talk(BaseHTTPRequestHandler):
                 return
             self._requests([one for one in self.city.taken if one.id in wanted])
             return
-        since, until = (datetime.fromisoformat(got.query[n][0].replace("Z", "+00:00")) for n in ("start_date", "end_date"))
-        found = [one for one in self.city.taken if since <= one.at <= until]
+        span = [datetime.fromisoformat(got.query[n][0].replace("Z", "+00:00")) for n in ("start_date", "end_date")]
+        found = [one for one in self.city.taken if span[0] <= one.at <= span[1]]
         found = [one for one in found if one.service_code == got.query["service_code"][0]]
+        if self.city.pages_of is not None:
+            self._requests(found[: self.city.pages_of])
+            return
         page, size = int(got.query.get("page", ["1"])[0]), int(got.query.get("page_size", ["50"])[0])
         self._requests(found[(page - 1) * size : page * size])
 
@@ -206,7 +213,8 @@ class _Talk(BaseHTTPRequestHandler):
         key = got.headers["idempotency-key"]
         with self.city.lock:
             before = next((one for one in self.city.taken if one.key == key), None)
-            made = before or Taken(f"H{len(self.city.taken) + 1}", "", got.body.decode(), "hook", key, self.city.clock())
+            their_id = f"H{len(self.city.taken) + 1}"
+            made = before or Taken(their_id, "", got.body.decode(), "hook", key, self.city.clock())
             if before is None:
                 self.city.taken.append(made)
         if before is not None and self.city.rejects_duplicates:
