@@ -149,6 +149,7 @@ class Handovers:
         self._tries, self._poll_every = tries, poll_every
         self._deaf: dict[int, datetime] = {}
         self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
 
     # --- what others call ----------------------------------------------------------------------------------------
 
@@ -166,14 +167,20 @@ class Handovers:
             insert = insert_new(write)(handovers).values(**fresh)
             write.execute(insert.on_conflict_do_nothing(index_elements=["case_id", "system"]))
 
-    def start(self) -> threading.Thread:
-        """Works in the background until the process ends: a slow system must not keep residents waiting."""
-        thread = threading.Thread(target=self.run, name="handovers", daemon=True)
-        thread.start()
-        return thread
+    def start(self) -> None:
+        """Works in the background: a slow system must not keep residents waiting for their notices."""
+        self._thread = threading.Thread(target=self.run, name="handovers", daemon=True)
+        self._thread.start()
+
+    def finish(self, patience: float = 4.0) -> None:
+        """Stops, and waits `patience` seconds for the answer that is under way; one that takes longer is looked for
+        when work goes on."""
+        self._stop.set()
+        if self._thread is not None:
+            self._thread.join(patience)
 
     def run(self, pause: float = 1.0) -> None:
-        """Until `stop`."""
+        """Until `finish`."""
         while not self._stop.is_set():
             try:
                 worked = self.work()
@@ -182,10 +189,6 @@ class Handovers:
                 worked = 0
             if not worked:
                 self._stop.wait(pause)
-
-    def stop(self) -> None:
-        """Ends `run` after what it is at."""
-        self._stop.set()
 
     def work(self) -> int:
         """Sends, asks and tells what is due; returns how many rows were handled."""

@@ -15,7 +15,16 @@ from cases.attachments import Attachments
 from cases.county import County
 from cases.desk import Desk
 from cases.store import Store
-from console import case_page, conversation_page, figures_page, knowledge_page, photo_page, queue_page, sign_in_page
+from console import (
+    case_page,
+    conversation_page,
+    figures_page,
+    handovers_page,
+    knowledge_page,
+    photo_page,
+    queue_page,
+    sign_in_page,
+)
 from console.page import Forbidden, NotSignedIn, Page, to_sign_in, told_forbidden
 
 HERE = Path(__file__).parent
@@ -37,6 +46,7 @@ def make_app(desk: Desk | None = None, county: County | None = None, secret: str
     app.state.page = Page(desk, county, HERE, Attachments(var / "attachments"))
     for part in (sign_in_page, queue_page, case_page, conversation_page, photo_page, figures_page, knowledge_page):
         app.include_router(part.router)
+    app.include_router(handovers_page.router)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.add_exception_handler(NotSignedIn, to_sign_in)
     app.add_exception_handler(Forbidden, told_forbidden)
