@@ -92,6 +92,7 @@ handovers = sa.Table(
     sa.UniqueConstraint("case_id", "system", name="uq_handovers_case"),
     sa.Index("ix_handovers_due", "system", "state", "next_at"),
     sa.Index("ix_handovers_their_id", "system", "their_id"),
+    sa.Index("ix_handovers_untold", "untold", "status_at"),
 )
 
 
@@ -391,24 +392,26 @@ class Handovers:
             for row in rows if len(rows) > 1 else ():
                 self._look([row])
             if len(rows) == 1:
-                self._missed(rows[0], refused)
+                self._write_down(rows, {}, refused)
         except OutsideError as failed:
-            for row in rows:
-                self._missed(row, failed)
+            self._write_down(rows, {}, failed)
         else:
+            self._write_down(rows, found)
+
+    def _write_down(
+        self, rows: list[Mapping[str, Any]], found: Mapping[int, Status], failed: OutsideError | None = None
+    ) -> None:
+        """What a look found out of each row, or why it found nothing."""
+        with self._store.write() as write:
             for row in rows:
-                self._found(row, found.get(row["id"]))
+                if (status := found.get(row["id"])) is not None:
+                    self._hear(write, self._need(write, handovers.c.id == row["id"]), status, self._clock())
+                else:
+                    self._missed(write, row, failed or OutsideError("not_found" if row["their_id"] else "no_id"))
 
     def _bare(self, row: Mapping[str, Any]) -> Case:
         """The case without a contact: nothing is handed over while looking."""
         return replace(self._desk.case(row["case_id"]), contact=None)
-
-    def _found(self, row: Mapping[str, Any], status: Status | None) -> None:
-        if status is None:
-            self._missed(row, OutsideError("not_found" if row["their_id"] else "no_id"))
-            return
-        with self._store.write() as write:
-            self._hear(write, self._need(write, handovers.c.id == row["id"]), status, self._clock())
 
     def _hear(self, write: Connection, row: Mapping[str, Any], heard: Status, at: datetime) -> None:
         """Takes in an id and a status; a change is marked as untold in the same transaction."""
@@ -423,7 +426,7 @@ class Handovers:
             next_at=None if over else self._clock() + self._poll_every, **status, **settled,
         )  # fmt: skip
 
-    def _missed(self, row: Mapping[str, Any], why: OutsideError) -> None:
+    def _missed(self, write: Connection, row: Mapping[str, Any], why: OutsideError) -> None:
         """Nothing was found out: the reason is kept, and the next look comes later; for an id not for ever."""
         now = self._clock()
         wait = BACKOFF[min(row["misses"], len(BACKOFF) - 1)] if row["misses"] < PATIENCE else SELDOM
@@ -432,19 +435,18 @@ class Handovers:
             values |= _told(why)
         if row["state"] == "awaiting_id" and now - audit.utc(row["sent_at"]) > AWAIT:
             values |= {"state": "sent", "next_at": None}
-        with self._store.write() as write:
-            held = handovers.c.id == row["id"], handovers.c.state == row["state"]
-            write.execute(handovers.update().where(*held).values(updated_at=now, **values))
+        held = handovers.c.id == row["id"], handovers.c.state == row["state"]
+        write.execute(handovers.update().where(*held).values(updated_at=now, **values))
 
     def tell_due(self, limit: int = BATCH) -> int:
         """Tells the desk what changed there; a change that it can't take in is told again after five minutes."""
         if self._moved is None:
             return 0
         now = self._clock()
-        query = sa.select(handovers).where(handovers.c.untold.is_(True)).order_by(handovers.c.status_at).limit(limit)
+        deaf = [row for row, until in self._deaf.items() if until > now]
+        query = sa.select(handovers).where(handovers.c.untold.is_(True), handovers.c.id.not_in(deaf))
         with self._store.read() as read:
-            rows = read.execute(query).mappings().all()
-        rows = [row for row in rows if self._deaf.get(row["id"], now) <= now]
+            rows = read.execute(query.order_by(handovers.c.status_at).limit(limit)).mappings().all()
         for row in rows:
             try:
                 self._moved(row["case_id"], row["their_status"], row["their_note"])

@@ -37,6 +37,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_handovers_due", "handovers", ["system", "state", "next_at"])
     op.create_index("ix_handovers_their_id", "handovers", ["system", "their_id"])
+    op.create_index("ix_handovers_untold", "handovers", ["untold", "status_at"])
 
 
 def downgrade() -> None:
