@@ -52,6 +52,7 @@ class Behaviour:
     mapping: Mapping311 = MAPPING
     webhook: bool = False
     kills: float = 0.0
+    shows_descriptions: bool = True
 
 
 @dataclass(frozen=True)
@@ -125,6 +126,7 @@ BEHAVIOURS = (
     Behaviour("slow until six, id-less", until(6, "slow"), ids="none"),
     Behaviour("slow until six, batch", until(6, "slow"), ids="batch"),
     Behaviour("slow until six, blackbox", until(6, "slow"), ids="blackbox"),
+    Behaviour("slow until six, list shows no words", until(6, "slow"), shows_descriptions=False),
     Behaviour("takes, then 5xx, until nine", until(9, "takes_then_5xx")),
     Behaviour("takes, then HTML, until nine", until(9, "takes_then_html")),
     Behaviour("takes, then hangs up, until nine", until(9, "drops")),
@@ -187,8 +189,7 @@ def day(behaviour: Behaviour, folder: Path, county: County) -> Row:
             behaviour.each(server, minute / 60)
             if minute % EVERY == 0 and minute < 23 * 60:
                 desk.file(Matter("web:1", f"k{minute}", "complaint", (f"路灯坏了 {minute}",), category="urban.lamp"))
-            while relay.run_once():
-                pass
+                relay.run_once()
             step(handovers)
         rows = [row for page in range(1, 9) for row in handovers.listed(page=page)]
         return held_together(behaviour.name, rows, server, by_key=behaviour.webhook)

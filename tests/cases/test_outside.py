@@ -483,6 +483,30 @@ def test_settings_that_lack_something_stop_at_the_start(
         open_system(Settings.from_environment(), tmp_path)
 
 
+def test_the_relay_stops_at_wrong_settings_and_starts_nothing_without_any(
+    monkeypatch: pytest.MonkeyPatch, desk: Desk
+) -> None:
+    import minhu
+
+    monkeypatch.delenv("MINHU_OUTSIDE", raising=False)
+    assert minhu.open_handovers(desk) is None
+    monkeypatch.setenv("MINHU_OUTSIDE", "email")
+    with pytest.raises(minhu.Stop, match="open311 or webhook"):
+        minhu.open_handovers(desk)
+
+
+def test_in_the_background_a_case_goes_out_by_itself_and_the_end_is_waited_for(office: Any, server: City) -> None:
+    ours = office()
+    ours.handovers.start()
+    ours.file()
+    for _ in range(200):
+        if ours.row().state == "sent":
+            break
+        threading.Event().wait(0.05)
+    ours.handovers.finish()
+    assert ours.row().state == "sent" and ours.handovers._thread is not None and not ours.handovers._thread.is_alive()
+
+
 def test_the_settings_open_the_system_that_they_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("MINHU_OUTSIDE", raising=False)
     assert open_system(Settings.from_environment(), tmp_path) is None
