@@ -57,7 +57,8 @@ class Behaviour:
 
 @dataclass(frozen=True)
 class Row:
-    """What became of a day's cases. `listed` are those shown as not delivered, by state and reason.
+    """What became of a day's cases. `listed` are those shown as not delivered, by state and reason; an unclear one may
+    be there all the same.
 
     `doubled`: there more than once. `hidden`: neither there nor listed, or told to be delivered and not there.
     """
@@ -174,9 +175,8 @@ def day(behaviour: Behaviour, folder: Path, county: County) -> Row:
     store.migrate()
     desk = Desk(store, county, lambda: now, Shield("a simulated day"))
     desk.hear("web:1", "web", "你好", "r0")
-    with city(
-        ids=behaviour.ids, rejects_duplicates=behaviour.rejects_duplicates, clock=lambda: now, slow=0.7
-    ) as server:
+    habits = {name: getattr(behaviour, name) for name in ("ids", "rejects_duplicates", "shows_descriptions")}
+    with city(**habits, clock=lambda: now, slow=0.7) as server:
         reach, settings = Reach(True, step=0.4), Settings("open311", server.url)
         system: CaseSystem = Open311(settings, behaviour.mapping, reach, lambda: now)
         if behaviour.webhook:
