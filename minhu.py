@@ -271,13 +271,36 @@ def console(_: argparse.Namespace) -> int:
 def relay(_: argparse.Namespace) -> int:
     """Delivers what waits in the outbox until it is stopped."""
     from cases.county import County
+    from cases.desk import Desk
     from cases.relay import Relay
     from cases.store import Store
     from channels.push import deliver
 
-    County.load(city())
-    Relay(Store(database_url()), deliver).run()
+    desk = Desk(Store(database_url()), County.load(city()))
+    outside = open_handovers(desk)
+    if outside is not None:
+        outside.start()
+    Relay(desk.store, deliver, outside.take if outside else None).run()
+    if outside is not None:
+        outside.finish()
     return 0
+
+
+def open_handovers(desk: Any) -> Any:
+    """Hand-overs to the case system outside that the environment names; None when there is none."""
+    from cases.county import CountyError
+    from cases.handovers import Handovers
+    from cases.outside import Settings, SettingsError, open_system
+
+    try:
+        settings = Settings.from_environment()
+        system = open_system(settings, city())
+    except (SettingsError, CountyError) as wrong:
+        raise Stop(str(wrong)) from wrong
+    if system is None:
+        return None
+    say(f"Cases go to {settings.url} ({settings.system}{', staging: this machine only' if settings.staging else ''})")
+    return Handovers(desk, system, tries=settings.tries)
 
 
 def index(_: argparse.Namespace) -> int:

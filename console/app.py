@@ -15,13 +15,25 @@ from cases.attachments import Attachments
 from cases.county import County
 from cases.desk import Desk
 from cases.store import Store
-from console import case_page, conversation_page, figures_page, knowledge_page, photo_page, queue_page, sign_in_page
+from console import (
+    case_page,
+    conversation_page,
+    figures_page,
+    handovers_page,
+    knowledge_page,
+    photo_page,
+    queue_page,
+    records_page,
+    registry_page,
+    sign_in_page,
+)
 from console.page import Forbidden, NotSignedIn, Page, to_sign_in, told_forbidden
-from console.records_page import router as records
-from console.registry_page import Books
-from console.registry_page import router as registry
 
 HERE = Path(__file__).parent
+PAGES = (
+    sign_in_page, queue_page, case_page, conversation_page, photo_page, figures_page, knowledge_page, registry_page,
+    records_page, handovers_page,
+)  # fmt: skip
 SECURITY = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'",
     "X-Content-Type-Options": "nosniff",
@@ -37,12 +49,10 @@ def make_app(desk: Desk | None = None, county: County | None = None, secret: str
     desk = desk or Desk(Store(os.environ.get("MINHU_DATABASE_URL", f"sqlite:///{var / 'minhu.db'}")), county)
     app = FastAPI(title="Minhu console", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.knowledge = knowledge_page.Knowledge(desk, county, var)
-    app.state.books = Books(desk, county)
+    app.state.books = registry_page.Books(desk, county)
     app.state.page = Page(desk, county, HERE, Attachments(var / "attachments"))
-    for part in (sign_in_page, queue_page, case_page, conversation_page, photo_page, figures_page, knowledge_page):
+    for part in PAGES:
         app.include_router(part.router)
-    app.include_router(registry)
-    app.include_router(records)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.add_exception_handler(NotSignedIn, to_sign_in)
     app.add_exception_handler(Forbidden, told_forbidden)
