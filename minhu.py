@@ -584,9 +584,11 @@ def open_residents() -> Any:
     from cases.residents import Residents
     from cases.shield import Shield
 
-    store = present_store()
-    folder = Attachments(var() / "attachments")
-    return Residents(store, folder, Dialogues(dialogue_url()), Shield.of_this_installation())
+    store, folder = present_store(), Attachments(var() / "attachments")
+    has_key = os.environ.get("MINHU_SECRET_KEY") or (var() / "contacts.key").exists()
+    # where the key has not been put back yet, none is made: one that opens nothing does
+    shield = Shield.of_this_installation() if has_key else Shield(secrets.token_urlsafe())
+    return Residents(store, folder, Dialogues(dialogue_url()), shield)
 
 
 def at_terminal() -> str:
@@ -637,9 +639,8 @@ def residents_erase(given: argparse.Namespace) -> int:
     say("erased:" if given.yes else "would be erased (add --yes):")
     tell(erased.counts)
     if erased.open_cases:
-        say(
-            f"still open, {'went on without a person' if given.yes else 'needs --force'}: {' '.join(erased.open_cases)}"
-        )
+        how = "they go on without a person" if given.yes else "needs --force"
+        say(f"still open, {how}: {' '.join(erased.open_cases)}")
     if erased.held:
         say("a person speaks with this resident" + ("" if given.yes else ": needs --force"))
     if erased.handed_over:
@@ -719,10 +720,8 @@ def backup(given: argparse.Namespace) -> int:
         raise Stop(str(refused)) from refused
     kept_apart = sorted(path.name for path in (*var().glob("*.key*"), *var().glob("staff-password")))
     given_key = ["MINHU_SECRET_KEY"] if os.environ.get("MINHU_SECRET_KEY") else []
-    say(
-        f"NOT in this backup, keep these apart and safe: {', '.join([*kept_apart, *given_key]) or 'no key was made yet'};"
-    )
-    say(f"without the key of the contacts nobody can read them again. Nor is the county's folder in it: {city()}")
+    say(f"NOT in this backup, keep these apart and safe: {', '.join([*kept_apart, *given_key]) or 'no key yet'}")
+    say(f"Without the key of the contacts nobody can read them again. Not in it either: the county's folder {city()}")
     return 0
 
 
@@ -792,9 +791,7 @@ def parser() -> argparse.ArgumentParser:
 
 def add_safekeeping(commands: Any) -> None:
     """The commands for residents' rights, retention, audit, backup."""
-    rights = commands.add_parser(
-        "residents", help="What a resident may ask: everything kept of them, or to be forgotten."
-    )
+    rights = commands.add_parser("residents", help="All that is kept of a resident, to be handed out or forgotten.")
     parts = rights.add_subparsers(dest="part", required=True)
     for name, command in {"export": residents_export, "erase": residents_erase}.items():
         sub = parts.add_parser(name, help=command.__doc__)
@@ -805,15 +802,12 @@ def add_safekeeping(commands: Any) -> None:
             sub.add_argument("--into", default=".", help="folder for the zip file")
         else:
             sub.add_argument("--yes", action="store_true", help="do it, instead of showing what would go")
-            sub.add_argument(
-                "--force", action="store_true", help="even while a case is open or a person speaks with them"
-            )
+            sub.add_argument("--force", action="store_true", help="even with a case open or a person speaking")
     sub = commands.add_parser("retention", help=retention.__doc__)
     sub.add_argument("--dry-run", action="store_true", help="only show what would go")
     sub.set_defaults(run=retention)
-    parts = commands.add_parser("audit", help="The log of who saw and did what.").add_subparsers(
-        dest="part", required=True
-    )
+    log = commands.add_parser("audit", help="The log of who saw and did what.")
+    parts = log.add_subparsers(dest="part", required=True)
     sub = parts.add_parser("verify", help=audit_verify.__doc__)
     sub.add_argument("--head", help="a hash that `audit head` printed once")
     sub.set_defaults(run=audit_verify)

@@ -105,11 +105,8 @@ class Sqlite:
     def load(self, path: Path, tables: set[str]) -> None:
         """See Copy. Processes that have it open see the new rows from their next transaction on."""
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with (
-            _told(self._path),
-            closing(_opened(path, "ro")) as copy,
-            closing(sqlite3.connect(self._path, 15)) as target,
-        ):
+        here = sqlite3.connect(self._path, timeout=15)
+        with _told(self._path), closing(here) as target, closing(_opened(path, "ro")) as copy:
             target.execute("PRAGMA busy_timeout=15000").fetchall()
             copy.backup(target)
             target.execute("PRAGMA journal_mode=WAL").fetchall()

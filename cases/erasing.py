@@ -78,7 +78,8 @@ def person_out_of_case(write: Connection, row: Mapping[str, Any], name: str, *, 
     found = events.c.case_id == row["id"]
     touched = _own_events(write, sa.and_(found, events.c.actor == row["conversation_id"]), name)
     touched += _staff_notes(write, found, contact)
-    return {"cases": 1, "events": touched, "outbox": _handovers(write, row["id"])}
+    told = _notices_to_others(write, row["id"], contact)
+    return {"cases": 1, "events": touched, "messages": told, "outbox": _handovers(write, row["id"])}
 
 
 def others_out_of_case(write: Connection, case_id: int) -> Counts:
@@ -191,6 +192,20 @@ def _staff_notes(write: Connection, found: Any, contact: str | None) -> int:
         detail = {f: MARK if f in PERSONAL and v else _masked(v, contact) for f, v in row["detail"].items()}
         if note != row["note"] or detail != row["detail"]:
             write.execute(events.update().where(events.c.id == row["id"]).values(note=note, detail=detail))
+            touched += 1
+    return touched
+
+
+def _notices_to_others(write: Connection, case_id: int, contact: str | None) -> int:
+    """What staff wrote went to everybody who joined the case, and their words may have told a number."""
+    others = sa.select(events.c.actor).where(events.c.case_id == case_id, _OF_RESIDENTS)
+    notices = sa.select(messages.c.id, messages.c.text).where(
+        messages.c.conversation_id.in_(others), messages.c.case_id == case_id, messages.c.author == "notice"
+    )
+    touched = 0
+    for message_id, text in write.execute(notices).all():
+        if (masked := _masked(text, contact)) != text:
+            write.execute(messages.update().where(messages.c.id == message_id).values(text=masked))
             touched += 1
     return touched
 

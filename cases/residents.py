@@ -168,8 +168,8 @@ class Residents:
         except _Rehearsed:
             outside = self.outside(conversation_id)
         else:
-            erasing.empty_log(self.store)
             outside = self._outside_store(conversation_id)
+            erasing.empty_log(self.store)
         counts = erasing.added((erased.counts, outside))
         if not counts:
             raise NotFound(conversation_id)
@@ -227,6 +227,7 @@ class Residents:
             "attachments": self.attachments.erase(conversation_id, but=sent),
         }
         with self.store.write() as write:
+            erasing.overwrite_what_goes(write)
             here = erasures.c.conversation_id == conversation_id
             write.execute(erasures.update().where(here).values(conversation_id=None, done_at=self.clock()))
         return gone

@@ -45,9 +45,7 @@ class Periods:
         try:
             read = yaml.safe_load((folder / FILE).read_text(encoding="utf-8"))
         except FileNotFoundError:
-            raise CountyError(
-                FILE, None, "is missing: say how long things are kept before anything is removed"
-            ) from None
+            raise CountyError(FILE, None, "is missing: it says how long things are kept") from None
         except yaml.YAMLError as wrong:
             raise CountyError(FILE, None, str(wrong).replace("\n", " ")) from wrong
         plain = {field.name for field in fields(cls)} - {"cases", "kinds", "categories"}
