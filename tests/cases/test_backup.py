@@ -140,7 +140,7 @@ def test_a_restore_over_data_needs_to_be_told_so_and_then_leaves_nothing_of_it(
     kept.desk.hear("web:later", "web", "后来的", "r")
     later = rows(here.databases["cases"])
     (here.folders["attachments"] / "later.jpg").write_bytes(b"later")
-    with pytest.raises(BackupError, match="data here already"):
+    with pytest.raises(BackupError, match="holds data already"):
         backup.restore(here, tmp_path / "backup")
     assert rows(here.databases["cases"]) == later
     with kept.store.write() as write:

@@ -231,10 +231,9 @@ def test_a_conversation_that_a_person_holds_is_not_erased_under_their_hands(kept
 def test_what_has_not_been_handed_over_yet_will_not_be_and_what_has_been_is_told(kept: Kept) -> None:
     handover = sa.and_(outbox.c.kind == "handover", outbox.c.case_id == kept.mine.id)
     waiting = kept.residents.erase(ME, **WHY)
+    payload = {"number": "N", "words": "柿子树下"}
     with kept.store.write() as write:
-        write.execute(
-            outbox.update().where(handover).values(state="sent", payload={"number": "N", "words": "柿子树下"})
-        )
+        write.execute(outbox.update().where(handover).values(state="sent", payload=payload))
     assert waiting.handed_over == () and kept.residents.erase(ME, **WHY).handed_over == (kept.mine.number,)
     kept.residents.erase(ME, dry_run=False, **WHY)
     assert one(kept.store, sa.select(outbox.c.payload).where(handover)) == {"payload": {"number": "N"}}
