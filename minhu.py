@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import getpass
 import hashlib
 import json
 import os
@@ -249,8 +250,7 @@ def bot(_: argparse.Namespace) -> int:
     office()  # read before the first resident comes
 
     async def start(running: Any, loop: asyncio.AbstractEventLoop) -> None:
-        url = os.environ.get("MINHU_DIALOGUE_URL", f"sqlite:///{var() / 'dialogue.db'}")
-        running.ctx.agent = load_bot(MODEL, DialogueStore(None, url))
+        running.ctx.agent = load_bot(MODEL, DialogueStore(None, dialogue_url()))
 
     app.register_listener(start, "before_server_start")
     app.run(host=os.environ.get("MINHU_HOST", "127.0.0.1"), port=bot_port(), workers=1, access_log=False, motd=False)
@@ -619,6 +619,195 @@ def check(_: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+# --- residents' rights, and what keeps an installation safe --------------------------------------------------------
+
+
+def dialogue_url() -> str:
+    """SQLAlchemy URL of what the bot remembers."""
+    return os.environ.get("MINHU_DIALOGUE_URL", f"sqlite:///{var() / 'dialogue.db'}")
+
+
+def present_store() -> Any:
+    """The store of an installation that is there already. Raises Stop where there is none."""
+    from cases.store import Store
+
+    store = Store(database_url())
+    if store.on_sqlite and not Path(store.engine.url.database or "").is_file():
+        raise Stop(f"There is no database at {store.engine.url.database}.")
+    store.migrate()
+    return store
+
+
+def open_residents() -> Any:
+    """Residents with everything that is kept of them, wherever it lies."""
+    from cases.attachments import Attachments
+    from cases.dialogues import Dialogues
+    from cases.residents import Residents
+    from cases.shield import Shield
+
+    store, folder = present_store(), Attachments(var() / "attachments")
+    has_key = os.environ.get("MINHU_SECRET_KEY") or (var() / "contacts.key").exists()
+    # where the key has not been put back yet, none is made: one that opens nothing does
+    shield = Shield.of_this_installation() if has_key else Shield(secrets.token_urlsafe())
+    return Residents(store, folder, Dialogues(dialogue_url()), shield)
+
+
+def at_terminal() -> str:
+    """Who the audit log names for what is done here."""
+    return f"terminal:{getpass.getuser()}"
+
+
+def tell(counts: dict[str, int]) -> None:
+    """Counts by table."""
+    for table, number in sorted(counts.items()):
+        say(f"  {table:<22}{number:>9}")
+
+
+def residents_export(given: argparse.Namespace) -> int:
+    """Writes everything kept about one resident into a zip file; that it was asked for is in the audit log."""
+    from cases.errors import NotFound, Refused
+
+    residents = open_residents()
+    try:
+        found = residents.conversation_of(given.who)
+        say(str(residents.export(found, Path(given.into), actor=at_terminal(), reason=given.reason)))
+    except NotFound as unknown:
+        raise Stop(f"There is no resident or case {given.who}.") from unknown
+    except Refused as refused:
+        raise Stop(refused.code) from refused
+    except PermissionError as wrong_key:
+        raise Stop(f"{wrong_key}. Put this installation's own key back first.") from wrong_key
+    return 0
+
+
+def residents_erase(given: argparse.Namespace) -> int:
+    """Forgets one resident; without --yes it only shows what would go. Numbers, categories, dates and units stay."""
+    from cases.audit import Tampered
+    from cases.errors import NotFound, Refused
+
+    residents = open_residents()
+    try:
+        found = residents.conversation_of(given.who)
+        told = {"actor": at_terminal(), "reason": given.reason, "dry_run": not given.yes, "force": given.force}
+        erased = residents.erase(found, **told)
+    except NotFound as unknown:
+        raise Stop(f"There is no resident or case {given.who}.") from unknown
+    except Tampered as tampered:
+        raise Stop(f"{tampered}; nothing was erased. See `minhu audit verify`.") from tampered
+    except Refused as refused:
+        open_or_held = "; withdraw the cases or give the conversation back first, or add --force"
+        raise Stop(refused.code + (open_or_held if refused.code != "reason_missing" else "")) from refused
+    say("erased:" if given.yes else "would be erased (add --yes):")
+    tell(erased.counts)
+    if erased.open_cases:
+        how = "they go on without a person" if given.yes else "needs --force"
+        say(f"still open, {how}: {' '.join(erased.open_cases)}")
+    if erased.held:
+        say("a person speaks with this resident" + ("" if given.yes else ": needs --force"))
+    if erased.handed_over:
+        say(f"another system has these cases, too; have them erased there: {' '.join(erased.handed_over)}")
+    return 0
+
+
+def retention(given: argparse.Namespace) -> int:
+    """Removes what tells of persons and is older than city/retention.yml allows; nothing that is open."""
+    from cases.county import County, CountyError
+    from cases.retention import Periods, Retention
+
+    try:
+        periods = Periods.load(city(), County.load(city()))
+    except CountyError as wrong:
+        raise Stop(f"The county's files have an error: {wrong}") from wrong
+    done = Retention(open_residents(), periods).apply(at_terminal(), dry_run=given.dry_run)
+    say(("would be removed:" if given.dry_run else "removed:") if done else "nothing is old enough")
+    tell(done)
+    return 0
+
+
+def audit_verify(given: argparse.Namespace) -> int:
+    """Looks at every entry of the audit log; status 1 where one was changed, removed or cut off the end."""
+    from cases import audit
+
+    with present_store().read() as read:
+        chain = audit.check(read, given.head)
+    say(f"{chain.entries} entries, {chain.withheld} of them without the person, who was erased; head {chain.head}")
+    if chain.broken:
+        say(f"BROKEN at entry {chain.broken.id} of {chain.broken.at.isoformat()}: it, or one before it, was changed")
+    elif chain.anchored is False:
+        say(f"CUT OFF: no entry has the hash {given.head}")
+    return 1 if chain.broken or chain.anchored is False else 0
+
+
+def audit_head(_: argparse.Namespace) -> int:
+    """Prints the hash of the newest entry; kept elsewhere, it shows later that none was cut off: verify --head HASH."""
+    from cases import audit
+
+    with present_store().read() as read:
+        say(audit.head(read))
+    return 0
+
+
+def holdings() -> Any:
+    """What a backup holds. Whatever can be made again (models, index) is left out, and every key."""
+    from cases.backup import Holdings
+
+    urls = {"cases": database_url(), "dialogue": dialogue_url(), "statutes": f"sqlite:///{var() / 'statutes.db'}"}
+    if urls["dialogue"] == urls["cases"]:
+        del urls["dialogue"]
+    learnt = (learnt_file(), learnt_file().with_suffix(".previous"))
+    return Holdings(
+        urls, {"attachments": var() / "attachments"}, {file.name: file for file in learnt}, frozenset({"cases"})
+    )
+
+
+def tell_report(done: Any) -> None:
+    """What a backup holds."""
+    for name, tables in done.tables.items():
+        say(f"{name}:")
+        tell(tables)
+    say(f"{done.files} files, {done.size / 2**20:.1f} MiB")
+
+
+def backup(given: argparse.Namespace) -> int:
+    """Copies databases, attachments and what was learnt into FOLDER while the system runs; no keys."""
+    from datetime import datetime, timezone
+
+    from cases.backup import BackupError
+    from cases.backup import backup as copy
+
+    try:
+        tell_report(copy(holdings(), Path(given.folder), datetime.now(timezone.utc)))
+    except BackupError as refused:
+        raise Stop(str(refused)) from refused
+    kept_apart = sorted(path.name for path in (*var().glob("*.key*"), *var().glob("staff-password")))
+    given_key = ["MINHU_SECRET_KEY"] if os.environ.get("MINHU_SECRET_KEY") else []
+    say(f"NOT in this backup, keep these apart and safe: {', '.join([*kept_apart, *given_key]) or 'no key yet'}")
+    say(f"Without the key of the contacts nobody can read them again. Not in it either: the county's folder {city()}")
+    return 0
+
+
+def restore(given: argparse.Namespace) -> int:
+    """Brings a backup back after checking all of it, then compares counts and hashes; status 1 where they differ."""
+    from cases.backup import BackupError
+    from cases.backup import restore as bring_back
+
+    try:
+        done = bring_back(holdings(), Path(given.folder), replace=given.replace)
+    except BackupError as refused:
+        raise Stop(str(refused)) from refused
+    say(f"The backup of {done.made_at} is back:")
+    tell_report(done)
+    for name in done.differing:
+        say(f"DIFFERS: {name}")
+    say("Not as backed up. Is something running? Stop it and restore again." if done.differing else
+        "Every count and every hash is as backed up.")  # fmt: skip
+    say("Put the keys back before anything starts. Residents erased since then are back: erase them again.")
+    return 1 if done.differing else 0
+
+
+# --- the command line ----------------------------------------------------------------------------------------------
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="minhu", description=__doc__)
@@ -666,7 +855,40 @@ def parser() -> argparse.ArgumentParser:
         if name == "replay":
             sub.add_argument("--url", help="where residents chat (default: this installation)")
             sub.add_argument("--at-once", type=int, default=8, help="residents at the same time")
+    add_safekeeping(commands)
     return top
+
+
+def add_safekeeping(commands: Any) -> None:
+    """The commands for residents' rights, retention, audit, backup."""
+    rights = commands.add_parser("residents", help="All that is kept of a resident, to be handed out or forgotten.")
+    parts = rights.add_subparsers(dest="part", required=True)
+    for name, command in {"export": residents_export, "erase": residents_erase}.items():
+        sub = parts.add_parser(name, help=command.__doc__)
+        sub.add_argument("who", help="a conversation id, or the number of a case they filed")
+        sub.add_argument("--reason", required=True, help="why, for the audit log")
+        sub.set_defaults(run=command)
+        if name == "export":
+            sub.add_argument("--into", default=".", help="folder for the zip file")
+        else:
+            sub.add_argument("--yes", action="store_true", help="do it, instead of showing what would go")
+            sub.add_argument("--force", action="store_true", help="even with a case open or a person speaking")
+    sub = commands.add_parser("retention", help=retention.__doc__)
+    sub.add_argument("--dry-run", action="store_true", help="only show what would go")
+    sub.set_defaults(run=retention)
+    log = commands.add_parser("audit", help="The log of who saw and did what.")
+    parts = log.add_subparsers(dest="part", required=True)
+    sub = parts.add_parser("verify", help=audit_verify.__doc__)
+    sub.add_argument("--head", help="a hash that `audit head` printed once")
+    sub.set_defaults(run=audit_verify)
+    parts.add_parser("head", help=audit_head.__doc__).set_defaults(run=audit_head)
+    sub = commands.add_parser("backup", help=backup.__doc__)
+    sub.add_argument("folder", help="where to; it may not hold anything yet")
+    sub.set_defaults(run=backup)
+    sub = commands.add_parser("restore", help=restore.__doc__)
+    sub.add_argument("folder", help="a backup")
+    sub.add_argument("--replace", action="store_true", help="even over data that is here")
+    sub.set_defaults(run=restore)
 
 
 def main() -> int:

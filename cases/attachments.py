@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +66,22 @@ class Attachments:
         path = self._place(conversation_id) / Path(key).name
         kind = {ending: mime for mime, (_, ending) in KINDS.items()}.get(path.suffix.lstrip("."))
         return Attachment(key, path, kind) if kind and path.name == key and path.is_file() else None
+
+    def of(self, conversation_id: str) -> list[Attachment]:
+        """Everything that one conversation has, oldest name first."""
+        place = self._place(conversation_id)
+        keys = sorted(path.name for path in place.iterdir()) if place.is_dir() else []
+        return [found for key in keys if (found := self.find(key, conversation_id))]
+
+    def erase(self, conversation_id: str, *, but: Collection[str] = ()) -> int:
+        """Removes the files of one conversation except these keys; returns how many. Repeating it is harmless."""
+        place = self._place(conversation_id)
+        gone = [path for path in place.iterdir() if path.name not in but] if place.is_dir() else []
+        for path in gone:
+            path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # somebody is just keeping another, or there never was one
+            place.rmdir()
+        return len(gone)
 
     def _place(self, conversation_id: str) -> Path:
         return self.folder / hashlib.sha256(conversation_id.encode()).hexdigest()[:32]

@@ -211,6 +211,11 @@ audit = sa.Table(
     sa.Column("reason", sa.Text),
     sa.Column("previous", sa.String(64), nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
+    sa.Column("salt", sa.String(32)),
+    sa.Column("withheld", sa.String(64)),
+    sa.Column("withheld_by", sa.BigInteger),
+    sa.Index("ix_audit_object", "object"),
+    sa.Index("ix_audit_withheld_by", "withheld_by"),
 )
 attachments = sa.Table(
     "attachments",

@@ -1,0 +1,237 @@
+"""Takes persons out of rows and leaves what the law keeps: number, category, dates, unit, outcome of each case."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from cases.audit import MARK, utc
+from cases.case import mask_words
+from cases.lifecycle import OPEN
+from cases.shield import Shield
+from cases.store import Moment, Store, attachments, cases, conversations, events, followers, messages, metadata, outbox
+
+#: how ids of persons who are gone begin, and the channel of their conversations
+GONE = "gone"
+#: columns of a case that tell of the matter and not of the person
+KEPT = frozenset({
+    "id", "number", "version", "status", "kind", "category", "domain", "town", "since", "contact_withheld", "language",
+    "emergency", "signals", "legal_topic", "citations", "unit", "adviser", "due_at", "created_at", "closed_at",
+    "in_time", "rating",
+})  # fmt: skip
+#: columns that tell of the person; the first two are needed while the case is open, or nobody finds the spot
+PLACE = ("village", "grid")
+PERSONAL = frozenset({
+    *PLACE, "words", "place_said", "since_said", "contact_sealed", "contact_masked", "wanted", "rating_words",
+    "conversation_id", "filing_key",
+})  # fmt: skip
+#: a question in vain is kept without an id; it is the resident's when the same words were said about then
+SAME_QUESTION = timedelta(minutes=10)
+
+#: of the knowledge: the questions that were asked in vain
+questions = sa.table(
+    "knowledge_questions",
+    sa.column("id", sa.BigInteger), sa.column("text", sa.Text), sa.column("language", sa.String),
+    sa.column("why", sa.String), sa.column("about", sa.String), sa.column("at", sa.DateTime(timezone=True)),
+    sa.column("done_by", sa.String),
+)  # fmt: skip
+#: erasures that are under way know whose they are until files and memory are gone, too
+erasures = sa.Table(
+    "erasures",
+    metadata,
+    sa.Column("pseudonym", sa.String(40), primary_key=True),
+    sa.Column("conversation_id", sa.String(200), index=True),
+    sa.Column("begun_at", Moment, nullable=False),
+    sa.Column("done_at", Moment),
+)
+_OF_RESIDENTS = events.c.role == "resident"
+sa.Index("ix_events_residents", events.c.actor, sqlite_where=_OF_RESIDENTS, postgresql_where=_OF_RESIDENTS)
+sa.Index("ix_outbox_message", outbox.c.message_id)
+sa.Index("ix_outbox_case", outbox.c.case_id)
+
+Counts = dict[str, int]
+
+
+def pseudonym() -> str:
+    """A new name that leads back to nobody: it is drawn, not derived."""
+    return f"{GONE}:{secrets.token_hex(12)}"
+
+
+def person_out_of_case(write: Connection, row: Mapping[str, Any], name: str, *, contact: str | None = None) -> Counts:
+    """Leaves a case and its events without the resident who filed it, who is `name` from now on.
+
+    `contact`, the resident's in full, is taken out of what staff wrote, too. The conversation `name` has to exist.
+    """
+    is_open = row["status"] in OPEN
+    change: dict[str, Any] = {"conversation_id": name, "filing_key": f"{GONE}{'-open' if is_open else ''}/{row['id']}"}
+    for column in cases.c:
+        if column.name in KEPT or column.name in change or (is_open and column.name in PLACE):
+            continue
+        if row[column.name] is not None and (column.nullable or column.name == "words"):
+            change[column.name] = _emptied(column)
+    write.execute(cases.update().where(cases.c.id == row["id"]).values(version=cases.c.version + 1, **change))
+    found = events.c.case_id == row["id"]
+    touched = _own_events(write, sa.and_(found, events.c.actor == row["conversation_id"]), name)
+    touched += _staff_notes(write, found, contact)
+    told = _notices_to_others(write, row["id"], contact)
+    return {"cases": 1, "events": touched, "messages": told, "outbox": _handovers(write, row["id"])}
+
+
+def others_out_of_case(write: Connection, case_id: int) -> Counts:
+    """Leaves a case without all other residents who joined it or wrote to it."""
+    theirs = sa.and_(events.c.case_id == case_id, _OF_RESIDENTS, ~events.c.actor.startswith(f"{GONE}:"))
+    actors = write.execute(sa.select(events.c.actor).where(theirs).distinct()).scalars().all()
+    touched = sum(_own_events(write, sa.and_(theirs, events.c.actor == actor), pseudonym()) for actor in actors)
+    left = write.execute(followers.delete().where(followers.c.case_id == case_id)).rowcount
+    return {"events": touched, "followers": left}
+
+
+def person_out_of_conversation(write: Connection, conversation_id: str, name: str) -> Counts:
+    """Leaves nothing of a conversation but an empty one called `name` where cases still point to it.
+
+    The cases of the resident have to be `name`'s already.
+    """
+    here = conversations.c.id == conversation_id
+    said = sa.select(messages.c.id).where(messages.c.conversation_id == conversation_id)
+    sent = [outbox.c.message_id.in_(said), outbox.c.order_key == conversation_id]
+    return {
+        "knowledge_questions": _questions(write, conversation_id),
+        "outbox": sum(write.execute(outbox.delete().where(mine)).rowcount for mine in sent),
+        "events": _own_events(write, sa.and_(_OF_RESIDENTS, events.c.actor == conversation_id), name),
+        "followers": write.execute(followers.delete().where(followers.c.conversation_id == conversation_id)).rowcount,
+        "messages": write.execute(messages.delete().where(messages.c.conversation_id == conversation_id)).rowcount,
+        "attachments": write.execute(
+            attachments.delete().where(attachments.c.conversation_id == conversation_id)
+        ).rowcount,
+        "conversations": write.execute(conversations.delete().where(here)).rowcount,
+    }
+
+
+def keep_name(write: Connection, conversation_id: str, name: str) -> None:
+    """An empty conversation `name` for cases to point to, in the language of the one that goes."""
+    was = write.execute(sa.select(conversations).where(conversations.c.id == conversation_id)).mappings().one()
+    kept = {"id": name, "channel": GONE, "language": was["language"], "created_at": utc(was["created_at"])}
+    write.execute(conversations.insert().values(**kept))
+
+
+def asked_in_vain(read: Connection, conversation_id: str) -> list[Mapping[str, Any]]:
+    """Questions kept without an id whose words this resident said about then."""
+    query = sa.select(messages.c.text, messages.c.created_at)
+    said = query.where(messages.c.conversation_id == conversation_id, messages.c.author == "resident")
+    when: dict[str, list[datetime]] = {}
+    for text, at in read.execute(said):
+        when.setdefault(mask_words(text)[:300], []).append(utc(at))
+    found: list[Mapping[str, Any]] = []
+    texts = list(when)
+    for start in range(0, len(texts), 500):
+        same = sa.select(questions).where(questions.c.text.in_(texts[start : start + 500]))
+        rows = read.execute(same).mappings().all()
+        found += [r for r in rows if any(abs(utc(r["at"]) - at) <= SAME_QUESTION for at in when[r["text"]])]
+    return found
+
+
+def opened(shield: Shield, row: Mapping[str, Any]) -> str | None:
+    """The contact, to take it out of what staff wrote; None where its key is lost and nobody can read it any more."""
+    try:
+        return shield.open(row["contact_sealed"])
+    except PermissionError:
+        return None
+
+
+def overwrite_what_goes(write: Connection) -> None:
+    """SQLite leaves what is deleted in its file until something else needs the room; here it is overwritten at once."""
+    if write.dialect.name == "sqlite":
+        write.exec_driver_sql("PRAGMA secure_delete=ON")
+
+
+def empty_log(store: Store) -> None:
+    """SQLite's log still holds the pages as they were; it is emptied unless somebody is just reading from it."""
+    if store.on_sqlite:
+        connection = store.engine.raw_connection()
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        connection.close()
+
+
+def added(counts: Iterable[Mapping[str, int]]) -> Counts:
+    """The sum, table by table; tables with nothing are left out."""
+    total: Counts = {}
+    for some in counts:
+        for table, number in some.items():
+            total[table] = total.get(table, 0) + number
+    return {table: number for table, number in total.items() if number}
+
+
+def _emptied(column: sa.Column[Any]) -> Any:
+    """A mark where words were, nothing where codes were."""
+    if isinstance(column.type, sa.JSON):
+        return [MARK]
+    words = isinstance(column.type, sa.Text) and not column.name.endswith("_sealed")
+    return MARK if words else None
+
+
+def _own_events(write: Connection, found: Any, name: str) -> int:
+    """What the resident wrote into timelines goes; that they did, when and how they rated stays."""
+    rows = write.execute(sa.select(events).where(found)).mappings().all()
+    for row in rows:
+        detail = {field: value for field, value in row["detail"].items() if field in KEPT}
+        change = {"actor": name, "ref": None, "note": MARK if row["note"] else row["note"], "detail": detail}
+        write.execute(events.update().where(events.c.id == row["id"]).values(**change))
+    return len(rows)
+
+
+def _staff_notes(write: Connection, found: Any, contact: str | None) -> int:
+    """The outcome stays in the words of staff, without the contact, numbers of persons and corrected fields."""
+    touched = 0
+    for row in write.execute(sa.select(events).where(found, ~_OF_RESIDENTS)).mappings().all():
+        note = _masked(row["note"], contact)
+        detail = {f: MARK if f in PERSONAL and v else _masked(v, contact) for f, v in row["detail"].items()}
+        if note != row["note"] or detail != row["detail"]:
+            write.execute(events.update().where(events.c.id == row["id"]).values(note=note, detail=detail))
+            touched += 1
+    return touched
+
+
+def _notices_to_others(write: Connection, case_id: int, contact: str | None) -> int:
+    """What staff wrote went to everybody who joined the case, and their words may have told a number."""
+    others = sa.select(events.c.actor).where(events.c.case_id == case_id, _OF_RESIDENTS)
+    notices = sa.select(messages.c.id, messages.c.text).where(
+        messages.c.conversation_id.in_(others), messages.c.case_id == case_id, messages.c.author == "notice"
+    )
+    touched = 0
+    for message_id, text in write.execute(notices).all():
+        if (masked := _masked(text, contact)) != text:
+            write.execute(messages.update().where(messages.c.id == message_id).values(text=masked))
+            touched += 1
+    return touched
+
+
+def _masked(value: Any, contact: str | None) -> Any:
+    if not isinstance(value, str):
+        return value
+    return mask_words(value.replace(contact, MARK) if contact else value)
+
+
+def _handovers(write: Connection, case_id: int) -> int:
+    """Of what goes to other systems only the number stays; what has not gone yet will not go."""
+    of_case = sa.and_(outbox.c.case_id == case_id, outbox.c.kind != "say")
+    rows = write.execute(sa.select(outbox).where(of_case)).mappings().all()
+    for row in rows:
+        change: dict[str, Any] = {"payload": {k: v for k, v in row["payload"].items() if k == "number"}}
+        if row["state"] in ("waiting", "sending"):
+            change |= {"state": "given_up", "last_error": "erased"}
+        elif row["last_error"]:
+            change["last_error"] = MARK
+        write.execute(outbox.update().where(outbox.c.id == row["id"]).values(**change))
+    return len(rows)
+
+
+def _questions(write: Connection, conversation_id: str) -> int:
+    ids: Sequence[int] = [row["id"] for row in asked_in_vain(write, conversation_id)]
+    for start in range(0, len(ids), 500):
+        write.execute(questions.delete().where(questions.c.id.in_(ids[start : start + 500])))
+    return len(ids)

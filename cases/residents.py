@@ -1,0 +1,294 @@
+"""What a resident may ask of us: everything we keep about them in one file, and to be forgotten."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, Protocol
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from cases import audit, erasing
+from cases.attachments import Attachments
+from cases.conversations import now_utc
+from cases.erasing import GONE, Counts, erasures
+from cases.errors import NotFound, Refused
+from cases.lifecycle import OPEN
+from cases.shield import Shield
+from cases.store import Store, cases, conversations, events, followers, messages, outbox
+from cases.store import audit as audit_rows
+
+OTHER = "another resident"
+
+
+class Memory(Protocol):
+    """What the bot itself remembers of a resident."""
+
+    def read(self, conversation_id: str) -> dict[str, Any] | None:
+        """Its working memory, or None."""
+
+    def erase(self, conversation_id: str) -> int:
+        """How much went; repeating it is harmless."""
+
+
+@dataclass(frozen=True)
+class Erased:
+    """What went, or would go, table by table; `audit` are entries that lost the person and stay.
+
+    `open_cases`: numbers that stand in the way without force; `held`: so does a person who speaks with the resident.
+    `handed_over`: numbers of cases that another system has, too, and that have to be erased there.
+    """
+
+    counts: Counts
+    open_cases: tuple[str, ...]
+    held: bool
+    handed_over: tuple[str, ...]
+
+
+class _Rehearsed(Exception):
+    """Rolls a dry run back."""
+
+
+class Residents:
+    """The residents of one installation, each known by one conversation. Raises NotFound, Refused."""
+
+    def __init__(
+        self,
+        store: Store,
+        attachments: Attachments,
+        memory: Memory,
+        shield: Shield,
+        clock: Callable[[], datetime] = now_utc,
+    ) -> None:
+        """`clock` gives aware datetimes."""
+        self.store, self.attachments, self.memory, self.shield, self.clock = store, attachments, memory, shield, clock
+
+    def conversation_of(self, key: str) -> str:
+        """The conversation of a case's number, or `key` itself where it is one. Raises NotFound."""
+        with self.store.read() as read:
+            filed = sa.select(cases.c.conversation_id).where(cases.c.number == key)
+            found = read.execute(filed).scalar_one_or_none()
+            known = sa.select(conversations.c.id).where(conversations.c.id == key)
+            pending = sa.select(erasures.c.conversation_id).where(erasures.c.conversation_id == key)
+            here = found or next((read.execute(query.limit(1)).scalar() for query in (known, pending)), None)
+        here = here or (key if any(self.outside(key).values()) else None)
+        if here is None or here.startswith(f"{GONE}:"):
+            raise NotFound(key)
+        return here
+
+    # --- everything about a resident -----------------------------------------------------------------------------
+
+    def export(self, conversation_id: str, folder: Path, *, actor: str, reason: str) -> Path:
+        """Writes a zip (resident.json, page.html, attachments/) that only its owner may read; returns its path.
+
+        The contact is in it in full, so who asked for it and why is in the audit log. What others wrote is not.
+        Raises NotFound, Refused without a reason, PermissionError where the contact was sealed with another key.
+        """
+        _need_reason(reason)
+        with self.store.write() as write:
+            audit.note(write, self.clock(), actor, "export", conversation_id, reason)
+            told = self._everything(write, conversation_id)
+        told["memory"] = self.memory.read(conversation_id)
+        files = self.attachments.of(conversation_id)
+        told["attachments"] = [{"key": file.key, "kind": file.kind, "size": file.path.stat().st_size} for file in files]
+        told["made_at"] = self.clock()
+        from cases.export import page
+
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"resident-{self.clock():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}.zip"
+        unfinished = path.with_suffix(".unfinished")
+        with (
+            open(os.open(unfinished, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as out,
+            zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as packed,
+        ):
+            packed.writestr("resident.json", json.dumps(told, ensure_ascii=False, indent=1, default=_as_text))
+            packed.writestr("page.html", page(told))
+            for file in files:
+                packed.write(file.path, f"attachments/{file.key}")
+        unfinished.rename(path)
+        return path
+
+    def _everything(self, read: Connection, conversation_id: str) -> dict[str, Any]:
+        conversation = _rows(read, sa.select(conversations).where(conversations.c.id == conversation_id))
+        if not conversation:
+            raise NotFound(conversation_id)
+        own = _rows(read, sa.select(cases).where(cases.c.conversation_id == conversation_id).order_by(cases.c.id))
+        ids, numbers = [row["id"] for row in own], [row["number"] for row in own]
+        said = sa.select(messages).where(messages.c.conversation_id == conversation_id).order_by(messages.c.seq)
+        sent = sa.or_(outbox.c.order_key == conversation_id, sa.and_(outbox.c.case_id.in_(ids), outbox.c.kind != "say"))
+        about = sa.select(audit_rows).where(_about(conversation_id, numbers)).order_by(audit_rows.c.id)
+        return {
+            "conversation": conversation[0],
+            "messages": _rows(read, said),
+            "cases": [self._own_case(read, row, conversation_id) for row in own],
+            "followed": _followed(read, conversation_id, ids),
+            "outbox": _rows(read, sa.select(outbox).where(sent).order_by(outbox.c.id)),
+            "questions": [dict(row) for row in erasing.asked_in_vain(read, conversation_id)],
+            "audit": [
+                {name: _veiled(row[name], conversation_id) for name in ("at", "actor", "action", "object", "reason")}
+                for row in _rows(read, about)
+            ],
+        }
+
+    def _own_case(self, read: Connection, row: dict[str, Any], conversation_id: str) -> dict[str, Any]:
+        """Everything of a case, what is sealed opened; of other residents in it only that there were some."""
+        told = {name: value for name, value in row.items() if not name.endswith("_sealed")}
+        told |= {name.removesuffix("_sealed"): self.shield.open(row[name]) for name in row if name.endswith("_sealed")}
+        timeline = _rows(read, sa.select(events).where(events.c.case_id == row["id"]).order_by(events.c.seq))
+        joined = sa.select(sa.func.count()).select_from(followers).where(followers.c.case_id == row["id"])
+        told["events"] = [_event(event, conversation_id) for event in timeline]
+        told["followers"] = read.execute(joined).scalar_one()
+        return told
+
+    # --- to be forgotten -----------------------------------------------------------------------------------------
+
+    def erase(
+        self, conversation_id: str, *, actor: str, reason: str, dry_run: bool = True, force: bool = False
+    ) -> Erased:
+        """Forgets a resident; with `dry_run` nothing changes, and what is told is what would go.
+
+        First the case system in one transaction, then the bot's memory and the files; a repetition completes what
+        was broken off in between. Raises Refused (reason_missing; open_cases unless withdrawn or forced: then the
+        cases go on, without words and contact), NotFound, audit.Tampered.
+        """
+        _need_reason(reason)
+        try:
+            with self.store.write() as write:
+                erasing.overwrite_what_goes(write)
+                erased = self._in_store(write, conversation_id, actor, reason, force=force or dry_run)
+                if dry_run:
+                    raise _Rehearsed
+        except _Rehearsed:
+            outside = self.outside(conversation_id)
+        else:
+            outside = self._outside_store(conversation_id)
+            erasing.empty_log(self.store)
+        counts = erasing.added((erased.counts, outside))
+        if not counts:
+            raise NotFound(conversation_id)
+        return Erased(counts, erased.open_cases, erased.held, erased.handed_over)
+
+    def finish(self) -> Counts:
+        """Completes erasures that were broken off before files and memory were gone, too."""
+        known = erasures.c.conversation_id
+        with self.store.read() as read:
+            unfinished = set(read.execute(sa.select(known).where(known.is_not(None))).scalars())
+        return erasing.added(self._outside_store(conversation_id) for conversation_id in unfinished)
+
+    def outside(self, conversation_id: str) -> Counts:
+        """What lies outside the case system: files and the bot's memory."""
+        return {
+            "attachments": len(self.attachments.of(conversation_id)),
+            "dialogues": int(self.memory.read(conversation_id) is not None),
+        }
+
+    def _in_store(self, write: Connection, conversation_id: str, actor: str, reason: str, *, force: bool) -> Erased:
+        held = sa.select(conversations.c.holder).where(conversations.c.id == conversation_id)
+        holder = write.execute(self.store.lock_row(held)).scalar_one_or_none()
+        if holder is None:  # gone already, or never there: only traces outside may be left
+            return Erased({}, (), False, ())
+        own = sa.select(cases).where(cases.c.conversation_id == conversation_id)
+        rows = write.execute(self.store.lock_row(own.order_by(cases.c.id))).mappings().all()
+        is_open = tuple(row["number"] for row in rows if row["status"] in OPEN)
+        if is_open and not force:
+            raise Refused("open_cases")
+        if holder != "bot" and not force:
+            raise Refused("held_by_person")
+        handed = _handed_over(write, [row["id"] for row in rows])
+        name, numbers = erasing.pseudonym(), [row["number"] for row in rows]
+        if rows:
+            erasing.keep_name(write, conversation_id, name)
+        counts = [
+            erasing.person_out_of_case(write, row, name, contact=erasing.opened(self.shield, row)) for row in rows
+        ]
+        counts.append(erasing.person_out_of_conversation(write, conversation_id, name))
+        withheld = audit.withhold(
+            write, self.clock(), actor, "erase", name, reason,
+            entries=_about(conversation_id, numbers), names={conversation_id: name},
+        )  # fmt: skip
+        begun = {"pseudonym": name, "conversation_id": conversation_id, "begun_at": self.clock()}
+        write.execute(erasures.insert().values(**begun))
+        return Erased(erasing.added((*counts, {"audit": withheld})), is_open, holder != "bot", handed)
+
+    def _outside_store(self, conversation_id: str) -> Counts:
+        """Files and the bot's memory; photos that a resident who came back has sent since stay."""
+        with self.store.read() as read:
+            said = sa.select(messages.c.attachments).where(messages.c.conversation_id == conversation_id)
+            sent = {key for keys in read.execute(said).scalars() for key in keys or ()}
+        gone = {
+            "dialogues": self.memory.erase(conversation_id),
+            "attachments": self.attachments.erase(conversation_id, but=sent),
+        }
+        with self.store.write() as write:
+            erasing.overwrite_what_goes(write)
+            here = erasures.c.conversation_id == conversation_id
+            write.execute(erasures.update().where(here).values(conversation_id=None, done_at=self.clock()))
+        return gone
+
+
+def _need_reason(reason: str) -> None:
+    if len(reason.strip()) < 4:
+        raise Refused("reason_missing")
+
+
+def _about(conversation_id: str, numbers: Sequence[str]) -> Any:
+    """Audit entries of the resident, about them or their cases."""
+    return sa.or_(audit_rows.c.object.in_([conversation_id, *numbers]), audit_rows.c.actor == conversation_id)
+
+
+def _handed_over(read: Connection, case_ids: Sequence[int]) -> tuple[str, ...]:
+    went = sa.select(cases.c.number).join(outbox, outbox.c.case_id == cases.c.id)
+    query = went.where(cases.c.id.in_(case_ids), outbox.c.kind != "say", outbox.c.state == "sent")
+    return tuple(sorted(set(read.execute(query).scalars())))
+
+
+def _followed(read: Connection, conversation_id: str, own: Sequence[int]) -> list[dict[str, Any]]:
+    """Cases of others: only what this resident did there, and what was said to everybody."""
+    mine = sa.select(events).where(
+        events.c.role == "resident", events.c.actor == conversation_id, events.c.case_id.not_in(own)
+    )
+    by_case: dict[int, list[dict[str, Any]]] = {}
+    for event in _rows(read, mine.order_by(events.c.id)):
+        by_case.setdefault(event["case_id"], []).append(event)
+    joined = sa.select(followers).where(followers.c.conversation_id == conversation_id)
+    joins = {row["case_id"]: row for row in _rows(read, joined)}
+    shown = (cases.c.id, cases.c.number, cases.c.category, cases.c.town, cases.c.status)
+    rows = _rows(read, sa.select(*shown).where(cases.c.id.in_({*by_case, *joins})).order_by(cases.c.id))
+    return [
+        {
+            **row,
+            "joined_at": joins.get(row["id"], {}).get("joined_at"),
+            "rating": joins.get(row["id"], {}).get("rating"),
+            "events": by_case.get(row["id"], []),
+        }
+        for row in rows
+    ]
+
+
+def _event(event: dict[str, Any], conversation_id: str) -> dict[str, Any]:
+    if event["role"] != "resident" or event["actor"] == conversation_id:
+        return event
+    return {**event, "actor": OTHER, "note": None, "ref": None, "detail": {}}
+
+
+def _veiled(value: Any, conversation_id: str) -> Any:
+    """No other resident shows, not even by an id."""
+    other = isinstance(value, str) and value != conversation_id and value.split(":")[0] in ("web", "telegram")
+    return OTHER if other else value
+
+
+def _rows(read: Connection, query: Any) -> list[dict[str, Any]]:
+    return [dict(row) for row in read.execute(query).mappings()]
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, datetime):
+        return audit.utc(value).astimezone(timezone.utc).isoformat()
+    raise TypeError(f"{type(value).__name__} in an export")
