@@ -19,6 +19,7 @@ _GOES_ON = (
 _STOP = r"[\s，,。.；;：:、！!？?（()）/|*0-9]|$"
 _CJK = "[\u4e00-\u9fff]"
 _CAPITAL = "[A-Z][a-z'’\\-]+"
+_CAPITALS = f"{_CAPITAL}(?: {_CAPITAL}){{0,2}}"
 _MISTER = r"(?:Mr|Mrs|Ms|Miss|Dr|Mister)\b\.?\s+"
 
 
@@ -133,7 +134,7 @@ def _of_thirds(words: dict[str, str], singles: str, careful: str, parts: str) ->
     no_place = "(?<![镇乡村县市区局所队院校社部处科街办支总副党委班])"
     yield f"(?P<name>{careful}{_CJK}{{1,2}}?){no_place}(?={words['titles']}|{words['offices']})"
     yield f"(?P<name>(?![和向于任时{parts}])[{singles}])(?={words['titles']})"
-    yield f"\\b{_MISTER}(?P<name>{_CAPITAL}(?: {_CAPITAL}){{0,2}})"
+    yield f"\\b{_MISTER}(?P<name>{_CAPITALS})"
 
 
 #: without one of these no English pattern can match
@@ -142,14 +143,16 @@ _LISTS = ("kin", "callings", "fields", "addresses", "titles", "offices")
 _TWO_CAPITALS = f"{_CAPITAL}(?: {_CAPITAL}){{1,2}}"
 _KIN_EN = "husband|wife|son|daughter|father|mother|brother|sister|uncle|aunt|grandmother|grandfather|neighbour|neighbor"
 _ENGLISH = (
-    rf"\b(?i:my name is|my name['’]s|i am called|name\s*:|(?:please )?call me)\s+(?:{_MISTER})?(?P<name>{_CAPITAL}(?: {_CAPITAL}){{0,2}})",
-    r"\b(?i:my name is|my name['’]s)\s+(?P<name>(?!(?:wrong|missing|not|on|in|spelt|spelled|listed|incorrect|the|a|misspelled)\b)"
+    rf"\b(?i:my name is|my name['’]s|i am called|name\s*:|(?:please )?call me)\s+(?:{_MISTER})?(?P<name>{_CAPITALS})",
+    r"\b(?i:my name is|my name['’]s)\s+"
+    r"(?P<name>(?!(?:wrong|missing|not|on|in|spelt|spelled|listed|incorrect|the|a|misspelled)\b)"
     r"[a-z]{2,}(?: (?!and\b|i\b|from\b)[a-z]{2,})?)(?=[,.;!]|$| and\b| i\b| from\b)",
-    rf"\b(?:[Cc]ontact(?: person)?\s*(?::|is)?|[Aa]sk for|[Ss]peak to|[Cc]all)\s+(?:{_MISTER}(?P<mister>))?(?P<name>{_TWO_CAPITALS}|(?<=[.srx] ){_CAPITAL})",
+    rf"\b(?:[Cc]ontact(?: person)?\s*(?::|is)?|[Aa]sk for|[Ss]peak to|[Cc]all)\s+(?P<name>{_TWO_CAPITALS})",
+    rf"\b(?:[Cc]ontact|[Aa]sk for|[Ss]peak to|[Cc]all)(?: person)?:?\s+{_MISTER}(?P<name>{_CAPITALS})",
     rf"\b(?:I am|I['’]m|[Tt]his is)\s+(?P<name>{_TWO_CAPITALS})",
     rf"\b(?:I am|I['’]m|[Tt]his is)\s+{_MISTER}(?P<name>{_CAPITAL}(?: {_CAPITAL})?)",
-    rf"\b[Mm]y (?:{_KIN_EN}),? (?:is called |named )?(?P<name>{_CAPITAL}(?: {_CAPITAL}){{0,2}})",
-    rf"(?i:regards|sincerely|faithfully)[,.!]?\s+(?P<name>{_CAPITAL}(?: {_CAPITAL}){{0,2}})\s*$",
+    rf"\b[Mm]y (?:{_KIN_EN}),? (?:is called |named )?(?P<name>{_CAPITALS})",
+    rf"(?i:regards|sincerely|faithfully)[,.!]?\s+(?P<name>{_CAPITALS})\s*$",
 )
 
 
