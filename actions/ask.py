@@ -13,7 +13,8 @@ from rasa_sdk.executor import CollectingDispatcher
 from actions.danger import warn
 from actions.office import Office, office
 from actions.turn import Turn
-from cases.case import Message, mask_words
+from cases.case import Message
+from cases.redact import PUBLIC, redact
 from knowledge.library import Answer, Source
 from knowledge.rephrase import rephrase
 from knowledge.shelf import BAD, UNANSWERED
@@ -48,7 +49,7 @@ class ActionAsk(Action):
         chosen, part = turn.code("guide"), turn.code("part")
         if part == USELESS:
             question = question_of(at.desk.transcript(turn.conversation_id))
-            at.shelf.asked(mask_words(question), turn.language, BAD, turn.slots.get("about"))
+            at.shelf.asked(redact(question, PUBLIC), turn.language, BAD, turn.slots.get("about"))
             said.utter_message(response="utter_useless")
             return []
         if chosen and part:
@@ -69,7 +70,7 @@ class ActionAsk(Action):
         answer = at.library.answer(question, turn.language, about=about, told=told)
         answer = await in_other_words(answer, turn, at)
         if answer.declined:
-            at.shelf.asked(mask_words(question), turn.language, UNANSWERED)
+            at.shelf.asked(redact(question, PUBLIC), turn.language, UNANSWERED)
         tell(said, turn, answer, at)
         return [SlotSet("about", answer.about or turn.slots.get("about"))]
 

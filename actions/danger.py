@@ -64,7 +64,8 @@ def warn(said: CollectingDispatcher, turn: Turn) -> None:
 
 def last_words(turn: Turn, at: Office) -> str:
     """What the resident wrote before they pressed the button."""
-    own = [m for m in at.desk.transcript(turn.conversation_id, tail=LOOK_BACK) if m.author == "resident"]
+    written = at.desk.transcript(turn.conversation_id, tail=LOOK_BACK, own=True)
+    own = [m for m in written if m.author == "resident"]
     return next((m.text for m in reversed(own) if m.ref != turn.ref), turn.text)
 
 

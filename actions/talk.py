@@ -63,7 +63,7 @@ class ActionRepeat(Action):
 def last_words(at: Office, conversation_id: str) -> list[Message]:
     """What was said to the resident since the last but one of their own messages (the last one asks to repeat)."""
     spoken: list[Message] = []
-    for message in reversed(at.desk.transcript(conversation_id, tail=20)):
+    for message in reversed(at.desk.transcript(conversation_id, tail=20, own=True)):
         if message.author != "resident":
             spoken.insert(0, message)
         elif spoken:

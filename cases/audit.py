@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any
@@ -15,6 +15,7 @@ from sqlalchemy.engine import Connection
 
 from cases.case import AuditEntry
 from cases.lifecycle import ROLES
+from cases.redact import redact
 from cases.store import audit
 
 FIRST = "0" * 64
@@ -59,7 +60,11 @@ def note(
     write: Connection, at: datetime, actor: str, action: str, about: str, reason: str | None = None,
     withheld: str | None = None,
 ) -> int:  # fmt: skip
-    """Adds one entry inside the transaction of what it tells of; returns its id. `withheld` is `withhold`'s."""
+    """Adds one entry inside the transaction of what it tells of; returns its id. `withheld` is `withhold`'s.
+
+    Names and numbers in the reason are hidden.
+    """
+    reason = redact(reason) if reason else reason
     if write.dialect.name == "postgresql":
         write.execute(sa.text("select pg_advisory_xact_lock(7206)"))
     previous = head(write)
@@ -128,7 +133,17 @@ def verify(read: Connection) -> bool:
 def latest(read: Connection, limit: int) -> list[AuditEntry]:
     """The newest entries first."""
     rows = read.execute(sa.select(audit).order_by(audit.c.id.desc()).limit(limit)).mappings()
-    return [AuditEntry(r["id"], utc(r["at"]), r["actor"], r["action"], r["object"], r["reason"]) for r in rows]
+    return [_entry(row) for row in rows]
+
+
+def about(read: Connection, thing: str, actions: Sequence[str]) -> list[AuditEntry]:
+    """The entries of these actions on one object, oldest first."""
+    query = sa.select(audit).where(audit.c.object == thing, audit.c.action.in_(actions)).order_by(audit.c.id)
+    return [_entry(row) for row in read.execute(query).mappings()]
+
+
+def _entry(row: Any) -> AuditEntry:
+    return AuditEntry(row["id"], utc(row["at"]), row["actor"], row["action"], row["object"], row["reason"])
 
 
 def utc(at: datetime) -> datetime:

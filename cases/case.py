@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-NUMBERS = re.compile(
-    r"(?<![A-Za-z\d-])(?:\d{17}[\dXx]|1[3-9]\d[- ]?\d{4}[- ]?\d{4}|0\d{2,3}-?\d{7,8})(?!\d)"
-    r"|[一幺][三四五六七八九][零〇洞一幺二两三四五六七八九]{9}"
-)
+from cases.redact import mask, mask_words
+
+__all__ = ["mask", "mask_words"]
 
 
 @dataclass(frozen=True)
@@ -46,8 +44,9 @@ class Matter:
 
 @dataclass(frozen=True)
 class Case:
-    """A case as it stands. `contact` is masked here, always; `step` is 1 to 6; `version` grows with every change.
+    """A case as it stands; `step` is 1 to 6; `version` grows with every change.
 
+    `contact` is masked, and `words` and `place_said` tell no names, numbers or doors; `hidden`: there is more in them.
     `level` is that of the unit that leads (grid, village, town, city). `extension_asked` is in working days.
     """
 
@@ -97,13 +96,27 @@ class Case:
     acknowledged_at: datetime | None
     alarmed_at: datetime | None
     supervised_at: datetime | None
+    hidden: bool = False
 
 
 @dataclass(frozen=True)
 class Contact:
-    """A resident's contact in full, as revealed once for a reason."""
+    """A resident's contact, words and place in full, as revealed once for a reason."""
 
     contact: str | None
+    words: tuple[str, ...] = ()
+    place: str | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """That somebody of the staff looked at a case: action is look or reveal; `name` where the county tells it."""
+
+    at: datetime
+    role: str | None
+    action: str
+    reason: str | None
+    name: str | None = None
 
 
 @dataclass(frozen=True)
@@ -192,15 +205,3 @@ class AuditEntry:
     action: str
     object: str
     reason: str | None
-
-
-def mask(contact: str | None) -> str | None:
-    """A contact with its middle hidden: 138****0000."""
-    if not contact:
-        return None
-    return contact[:3] + "*" * max(len(contact) - 7, 1) + contact[-4:] if len(contact) > 7 else "*" * len(contact)
-
-
-def mask_words(text: str) -> str:
-    """Words as staff see them: phone and identity numbers, in figures or spoken numerals, with their middle hidden."""
-    return NUMBERS.sub(lambda found: mask(found.group()) or "", text)

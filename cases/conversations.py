@@ -13,6 +13,7 @@ from cases import audit
 from cases.case import Conversation, Heard, Message, Said, Utterance
 from cases.errors import NotFound, Refused
 from cases.rows import conversation_of, message_of
+from cases.shield import Shield
 from cases.store import Store, conversations, messages, outbox
 
 #: the statements of every turn: to build one takes five times as long as to run it
@@ -38,10 +39,17 @@ def now_utc() -> datetime:
 class Conversations:
     """The conversations of one county. Raises Refused, NotFound; then nothing has changed."""
 
-    def __init__(self, store: Store, clock: Callable[[], datetime] = now_utc) -> None:
-        """`clock` gives aware datetimes."""
-        self.store, self.clock = store, clock
+    def __init__(self, store: Store, clock: Callable[[], datetime] = now_utc, shield: Shield | None = None) -> None:
+        """`clock` gives aware datetimes; `shield` seals who said it (this installation's own by default)."""
+        self.store, self.clock, self._shield = store, clock, shield
         self._conversation, self._asked = store.lock_row(CONVERSATION), store.lock_row(ASKED)
+
+    @property
+    def shield(self) -> Shield:
+        """Opened at first need."""
+        if self._shield is None:
+            self._shield = Shield.of_this_installation()
+        return self._shield
 
     def hear(
         self,
@@ -94,21 +102,25 @@ class Conversations:
             return Said(said, inbound.holder)
 
     def unanswered(self, older_than_seconds: float) -> list[Message]:
-        """Inbound messages that nobody answered, oldest first: the process was killed in between."""
+        """Inbound messages that nobody answered, oldest first, as they were written: a process was killed."""
         before = self.clock() - timedelta(seconds=older_than_seconds)
         query = sa.select(messages).where(
             messages.c.author == "resident", messages.c.answered_at.is_(None), messages.c.created_at <= before
         )
-        return self._messages(query.order_by(messages.c.id))
+        return self._messages(query.order_by(messages.c.id), self.shield)
 
     def transcript(
-        self, conversation_id: str, after_seq: int = 0, limit: int = 200, tail: int | None = None
+        self, conversation_id: str, after_seq: int = 0, limit: int = 200, tail: int | None = None, own: bool = False
     ) -> list[Message]:
-        """Messages in order after `after_seq`; with `tail`, the last so many."""
+        """Messages in order after `after_seq`; with `tail`, the last so many.
+
+        Names, numbers and doors are hidden in them, unless it is for the resident's `own` eyes.
+        """
+        shield = self.shield if own else None
         query = sa.select(messages).where(messages.c.conversation_id == conversation_id, messages.c.seq > after_seq)
         if tail is None:
-            return self._messages(query.order_by(messages.c.seq).limit(limit))
-        return self._messages(query.order_by(messages.c.seq.desc()).limit(tail))[::-1]
+            return self._messages(query.order_by(messages.c.seq).limit(limit), shield)
+        return self._messages(query.order_by(messages.c.seq.desc()).limit(tail), shield)[::-1]
 
     def conversation(self, conversation_id: str) -> Conversation:
         """Raises NotFound (a KeyError)."""
@@ -223,15 +235,16 @@ class Conversations:
         speaker: str | None = None,
         seq: int | None = None,
     ) -> Message:
+        shown, sealed = self.shield.keep(text)
         row = {
             "conversation_id": conversation_id, "seq": seq or self._next_seq(write, conversation_id),
-            "ref": ref, "author": author, "text": text,
+            "ref": ref, "author": author, "text": shown, "text_sealed": sealed,
             "buttons": [dict(b) for b in buttons], "sources": [dict(s) for s in sources],
             "attachments": list(attachments), "delivery": delivery, "error": None, "case_id": case_id,
             "created_at": self.clock(), "staff": speaker,
         }  # fmt: skip
         new_id = write.execute(MESSAGE, row).inserted_primary_key[0]
-        return message_of({**row, "id": new_id})
+        return message_of({**row, "id": new_id, "text": text})
 
     def _next_seq(self, write: Connection, conversation_id: str) -> int:
         """A number in the conversation that nobody else will have. Raises NotFound."""
@@ -246,7 +259,7 @@ class Conversations:
 
     def _message_by_ref(self, connection: Connection, conversation_id: str, ref: str) -> Message | None:
         row = connection.execute(BY_REF, {"conversation": conversation_id, "ref": ref}).mappings().first()
-        return message_of(row) if row is not None else None
+        return message_of(row, self.shield) if row is not None else None
 
     def _is_answered(self, connection: Connection, message_id: int) -> bool:
         query = sa.select(messages.c.answered_at).where(messages.c.id == message_id)
@@ -258,11 +271,11 @@ class Conversations:
             messages.c.author == "bot",
             messages.c.ref.startswith(f"{ref}>", autoescape=True),
         )
-        return [message_of(r) for r in connection.execute(query.order_by(messages.c.seq)).mappings()]
+        return [message_of(r, self.shield) for r in connection.execute(query.order_by(messages.c.seq)).mappings()]
 
-    def _messages(self, query: Any) -> list[Message]:
+    def _messages(self, query: Any, shield: Shield | None = None) -> list[Message]:
         with self.store.read() as read:
-            return [message_of(row) for row in read.execute(query).mappings()]
+            return [message_of(row, shield) for row in read.execute(query).mappings()]
 
     def _delivery(self, message_id: int, state: str, error: str | None) -> None:
         with self.store.write() as write:

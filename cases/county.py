@@ -144,6 +144,7 @@ class County:
     units: tuple[Unit, ...]
     staff: tuple[StaffMember, ...]
     advisers: tuple[Adviser, ...]
+    tells_staff_names: bool = False
 
     @classmethod
     def load(cls, folder: Path) -> County:
@@ -295,6 +296,7 @@ class _Reader:
                 "centre": head["command_centre"],
                 "duty": head["duty_desk"],
                 "blanks": head["blanks"],
+                "tells_staff_names": head.get("tell_staff_names") is True,
             }
             ZoneInfo(known["timezone"])
         except (KeyError, TypeError, ValueError) as wrong:

@@ -13,14 +13,14 @@ from argon2.exceptions import VerificationError
 from sqlalchemy.engine import Connection
 
 from cases import audit, limits, routing
-from cases.case import AuditEntry, Case, Contact, Event, Matter, mask
+from cases.case import AuditEntry, Case, Contact, Event, Look, Matter, Message
 from cases.conversations import now_utc
 from cases.county import County, StaffMember
 from cases.effects import Given, place_of, standing
 from cases.errors import NotFound, Refused, Stale
-from cases.lifecycle import MOVES, OPEN
+from cases.lifecycle import MOVES
 from cases.moving import PRESSING, TOLD, Moving
-from cases.rows import case_of, event_of
+from cases.rows import case_of, contact_of, corrected, event_of, kept_matter, kept_place, kept_words
 from cases.shield import Shield
 from cases.store import Store, cases, conversations, events, followers, staff, supporters
 
@@ -40,16 +40,8 @@ class Desk(Moving):
         self, store: Store, county: County, clock: Callable[[], datetime] = now_utc, shield: Shield | None = None
     ) -> None:
         """`clock` gives aware datetimes; `shield` seals contacts (this installation's own by default)."""
-        super().__init__(store, county, clock)
-        self._shield = shield
+        super().__init__(store, county, clock, shield)
         self._hasher = PasswordHasher()
-
-    @property
-    def shield(self) -> Shield:
-        """Opened at first need."""
-        if self._shield is None:
-            self._shield = Shield.of_this_installation()
-        return self._shield
 
     # --- cases ---------------------------------------------------------------------------------------------------
 
@@ -97,7 +89,7 @@ class Desk(Moving):
         A case or a question that names no village may be anywhere in its town. Emergencies are nobody else's.
         """
         query = sa.select(cases).where(
-            cases.c.status.in_(OPEN),
+            cases.c.open.is_(True),
             cases.c.kind == "complaint",
             cases.c.category == category,
             cases.c.town == town,
@@ -159,10 +151,13 @@ class Desk(Moving):
                 raise Stale(case_of(row))
             if category := fields.get("category"):
                 fields["domain"] = self.county.category(category).domain
+            fields = corrected(fields)
             changed = {k: [row[k], v] for k, v in fields.items() if row[k] != v}
             if not changed:
                 return case_of(row)
             values = {k: v for k, v in fields.items() if k in changed}
+            if "place_said" in values and "*" not in (values["place_said"] or ""):
+                values["place_sealed"] = None
             self._update_case(write, row, **values)
             self._event(
                 write, row["id"], "amend", row["status"], row["status"], actor, role, None, self.clock(), changed
@@ -199,7 +194,8 @@ class Desk(Moving):
             if row["conversation_id"] != conversation_id:
                 return self._by_resident(write, row, "add", ref, words, actor=conversation_id)
             found = {} if row["town"] else {name: place[name] for name in PLACE if place.get(name)}
-            return self._by_resident(write, row, "add", ref, words, words=[*row["words"], words], **found)
+            told = kept_words(row, words, self.shield) | kept_place(found, self.shield)
+            return self._by_resident(write, row, "add", ref, words, **told)
 
     def join(self, case_id: int, conversation_id: str, ref: str, words: Sequence[str]) -> Case:
         """Makes the resident a follower of somebody's open case: every notice comes to them too.
@@ -241,9 +237,11 @@ class Desk(Moving):
                 return case_of(row)
             if row["conversation_id"] != conversation_id:
                 return self._rate_as_follower(write, row, conversation_id, ref, score, words)
-            standing_now = standing(self.county, row, self.clock())
-            move = "dissatisfied" if score <= LOW and standing_now.in_window else "rate"
-            return self._by_resident(write, row, move, ref, words, rating=score, rating_words=words)
+            shown, sealed = self.shield.keep(words)
+            in_window = standing(self.county, row, self.clock()).in_window
+            move = "dissatisfied" if score <= LOW and in_window else "rate"
+            told = {"rating_words": shown, "rating_words_sealed": sealed}
+            return self._by_resident(write, row, move, ref, words, rating=score, **told)
 
     def reopen(self, case_id: int, conversation_id: str, ref: str, words: str) -> Case:
         """What was closed is not solved: the command centre has it again. Raises Refused after the window."""
@@ -256,17 +254,43 @@ class Desk(Moving):
     # --- persons -------------------------------------------------------------------------------------------------
 
     def reveal(self, case_id: int, *, actor: str, role: str, reason: str) -> Contact:
-        """The contact in full, for those whose step needs it and with a reason, which is logged. Raises Refused."""
+        """Contact, words and place in full, for those whose step needs them and with a reason, which is logged.
+
+        A unit sees them if the resident agreed, or if somebody is in danger. Raises Refused.
+        """
         if len(reason.strip()) < 4:
             raise Refused("reason_missing")
         if role not in STAFF_REVEALS:
             raise Refused("not_allowed")
         with self.store.write() as write:
             row = self._need_case(write, case_id)
-            if role == "unit" and "contact_agreed" not in row["signals"]:
+            if role == "unit" and "contact_agreed" not in row["signals"] and not row["emergency"]:
                 raise Refused("not_agreed")
             audit.note(write, self.clock(), actor, "reveal", row["number"], reason.strip())
-            return Contact(self.shield.open(row["contact_sealed"]))
+            return contact_of(row, self.shield)
+
+    def reveal_transcript(self, conversation_id: str, *, actor: str, role: str, reason: str) -> list[Message]:
+        """What was said in a conversation, in full, for the desk and with a reason, which is logged. Raises Refused."""
+        if len(reason.strip()) < 4:
+            raise Refused("reason_missing")
+        if role not in ("operator", "administrator"):
+            raise Refused("not_allowed")
+        with self.store.write() as write:
+            self._need_conversation(write, conversation_id)
+            audit.note(write, self.clock(), actor, "reveal", conversation_id, reason.strip())
+        return self.transcript(conversation_id, own=True)
+
+    def who_looked(self, conversation_id: str, case_id: int) -> list[Look]:
+        """Who of the staff saw the case of this resident, oldest first. Raises NotFound if it is not theirs.
+
+        Roles, not names, unless the county tells them; reasons only to the resident who filed it.
+        """
+        with self.store.read() as read:
+            row = self._own_case(read, case_id, conversation_id)
+            seen = audit.about(read, row["number"], ("look", "reveal"))
+        filed = row["conversation_id"] == conversation_id
+        members = {member.login: member for member in self.county.members}
+        return [self._look(entry, members.get(entry.actor), filed) for entry in seen]
 
     def audit_trail(self, limit: int = 200) -> tuple[list[AuditEntry], bool]:
         """The newest entries, and whether the whole chain is unbroken."""
@@ -318,7 +342,7 @@ class Desk(Moving):
     def figures(self) -> dict[str, Any]:
         """Per unit and in all: open, overdue, closed, share closed in time (percent), mean rating (1 to 5)."""
         now, c = self.clock(), cases.c
-        is_open, ended = c.status.in_(OPEN), c.status.in_(("closed", "rated"))
+        is_open, ended = c.open.is_(True), c.status.in_(("closed", "rated"))
         columns = (
             sa.func.sum(sa.case((is_open, 1), else_=0)).label("open"),
             sa.func.sum(sa.case((sa.and_(is_open, c.due_at < now), 1), else_=0)).label("overdue"),
@@ -340,6 +364,12 @@ class Desk(Moving):
     def _cases(self, query: Any) -> list[Case]:
         with self.store.read() as read:
             return [case_of(row) for row in read.execute(query).mappings()]
+
+    def _look(self, entry: AuditEntry, member: StaffMember | None, filed: bool) -> Look:
+        role = member.role if member else entry.reason if entry.action == "look" else None
+        reason = entry.reason if filed and entry.action == "reveal" else None
+        named = member.name if member and self.county.tells_staff_names else None
+        return Look(entry.at, role, entry.action, reason, named)
 
     def _own_case(self, write: Connection, case_id: int, conversation_id: str) -> Any:
         """The case, if the resident filed or joined it. Raises NotFound."""
@@ -373,12 +403,11 @@ class Desk(Moving):
     def _new_case(self, matter: Matter, key: str, number: str, now: datetime) -> dict[str, Any]:
         return {
             "number": number, "filing_key": key, "version": 1, "status": "reported", "kind": matter.kind,
-            "conversation_id": matter.conversation_id, "words": list(matter.words), "category": matter.category,
+            "conversation_id": matter.conversation_id, "category": matter.category,
             "domain": matter.domain, "town": matter.town, "village": matter.village, "grid": matter.grid,
-            "place_said": matter.place_said, "since": matter.since, "since_said": matter.since_said,
-            "contact_sealed": self.shield.seal(matter.contact), "contact_masked": mask(matter.contact),
+            "since": matter.since, **kept_matter(matter, self.shield),
             "contact_withheld": matter.contact_withheld, "language": matter.language, "emergency": matter.emergency,
-            "signals": list(matter.signals), "legal_topic": matter.legal_topic, "wanted": matter.wanted,
+            "signals": list(matter.signals), "legal_topic": matter.legal_topic,
             "citations": list(matter.citations), "created_at": now,
             "due_at": limits.desk_due(self.county, now), "open": True,
             "pressing": PRESSING[0 if matter.emergency else 2],

@@ -17,7 +17,9 @@ from cases.effects import Given, Scene, changes, place_of, standing
 from cases.errors import NotFound, Refused, Stale
 from cases.lifecycle import MOVES, OPEN, RUNNING, Move, allowed
 from cases.notices import Notices
+from cases.redact import STAFF, UNIT
 from cases.rows import case_of
+from cases.shield import Shield
 from cases.store import Store, cases, counters, events, followers, supporters
 
 #: an emergency presses most, then what leaders look at, then the rest
@@ -30,7 +32,8 @@ TOLD = frozenset({"unit", "level", "adviser", "support", "due_at", "in_time", "r
 _SAME = frozenset(
     {
         "conversation_id", "kind", "town", "village", "grid", "place_said", "since", "since_said", "contact_sealed",
-        "contact_masked", "contact_withheld", "language", "signals", "legal_topic", "wanted", "citations",
+        "contact_masked", "contact_withheld", "place_sealed", "language", "signals", "legal_topic", "wanted",
+        "citations",
     }
 )  # fmt: skip
 
@@ -38,9 +41,11 @@ _SAME = frozenset(
 class Moving(Conversations):
     """Cases of one county on their way. Raises Refused, Stale, NotFound; then nothing has changed."""
 
-    def __init__(self, store: Store, county: County, clock: Callable[[], datetime] = now_utc) -> None:
-        """`clock` gives aware datetimes."""
-        super().__init__(store, clock)
+    def __init__(
+        self, store: Store, county: County, clock: Callable[[], datetime] = now_utc, shield: Shield | None = None
+    ) -> None:
+        """`clock` gives aware datetimes; `shield` seals what tells who somebody is (this installation's by default)."""
+        super().__init__(store, clock, shield)
         self.county = county
         self._notices = Notices.load()
 
@@ -221,11 +226,12 @@ class Moving(Conversations):
         self, write: Connection, case_id: int, move: str, before: str | None, after: str, actor: str, role: str,
         note: str | None, at: datetime, detail: dict[str, Any], ref: str | None = None,
     ) -> None:  # fmt: skip
+        shown, sealed = self.shield.keep(note, UNIT if role == "resident" else STAFF)
         last = write.execute(sa.select(sa.func.max(events.c.seq)).where(events.c.case_id == case_id)).scalar_one()
         write.execute(
             events.insert().values(
                 case_id=case_id, seq=(last or 0) + 1, move=move, before=before, after=after, actor=actor, role=role,
-                note=note, at=at, detail=detail, ref=f"{case_id}/{move}/{ref}" if ref else None,
+                note=shown, note_sealed=sealed, at=at, detail=detail, ref=f"{case_id}/{move}/{ref}" if ref else None,
             )
         )  # fmt: skip
 

@@ -13,9 +13,9 @@ from typing import Any
 
 import yaml
 
-from cases.case import NUMBERS
 from cases.county import County
 from cases.errors import Refused
+from cases.redact import NUMBERS
 
 PERSON, PLACE, THING, SITUATION, EVENT, ORGANISATION = "person", "place", "thing", "situation", "event", "organisation"
 KINDS = (PERSON, PLACE, THING, SITUATION, EVENT, ORGANISATION)

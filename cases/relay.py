@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from cases.case import Conversation, Message
 from cases.conversations import now_utc
 from cases.rows import conversation_of, message_of
+from cases.shield import Shield
 from cases.store import Store, conversations, messages, outbox
 
 log = logging.getLogger("minhu.relay")
@@ -56,9 +57,14 @@ class Relay:
         deliver: Deliver,
         hand_over: HandOver | None = None,
         clock: Callable[[], datetime] = now_utc,
+        shield: Shield | None = None,
     ) -> None:
-        """`deliver` sends a message to its resident; `hand_over` a case to another system (None: there is none)."""
+        """`deliver` sends a message to its resident; `hand_over` a case to another system (None: there is none).
+
+        `shield` opens what is hidden in stored messages (this installation's own by default).
+        """
         self._store, self._deliver, self._hand_over, self._clock = store, deliver, hand_over, clock
+        self._shield = shield
         self._stop = threading.Event()
 
     def run(self, pause: float = 0.5) -> None:
@@ -130,7 +136,9 @@ class Relay:
             row = read.execute(sa.select(messages).where(messages.c.id == item.message_id)).mappings().one()
             held = sa.select(conversations).where(conversations.c.id == row["conversation_id"])
             conversation = conversation_of(read.execute(held).mappings().one())
-        message = message_of(row)
+        if row["text_sealed"] and self._shield is None:
+            self._shield = Shield.of_this_installation()
+        message = message_of(row, self._shield)
         if message.delivery == "sent":
             return True
         return self._deliver(message, conversation) == "pull"

@@ -67,6 +67,7 @@ messages = sa.Table(
     sa.Column("author", sa.String(10), nullable=False),
     sa.Column("staff", sa.String(80)),
     sa.Column("text", sa.Text, nullable=False),
+    sa.Column("text_sealed", sa.Text),
     sa.Column("buttons", sa.JSON, nullable=False),
     sa.Column("sources", sa.JSON, nullable=False),
     sa.Column("attachments", sa.JSON, nullable=False),
@@ -90,12 +91,14 @@ cases = sa.Table(
     sa.Column("kind", sa.String(20), nullable=False),
     sa.Column("conversation_id", sa.String(200), sa.ForeignKey("conversations.id"), nullable=False),
     sa.Column("words", sa.JSON, nullable=False),
+    sa.Column("words_sealed", sa.Text),
     sa.Column("category", sa.String(80)),
     sa.Column("domain", sa.String(40)),
     sa.Column("town", sa.String(20)),
     sa.Column("village", sa.String(20)),
     sa.Column("grid", sa.String(40)),
     sa.Column("place_said", sa.Text),
+    sa.Column("place_sealed", sa.Text),
     sa.Column("since", sa.String(40)),
     sa.Column("since_said", sa.Text),
     sa.Column("contact_sealed", sa.Text),
@@ -137,6 +140,8 @@ cases = sa.Table(
     sa.Index("ix_cases_status", "status", "pressing", "due_at", "id"),
     sa.Index("ix_cases_unit", "unit", "open", "pressing", "due_at", "id"),
     sa.Index("ix_cases_adviser", "adviser", "open", "pressing", "due_at", "id"),
+    sa.Column("rating_words_sealed", sa.Text),
+    sa.Index("ix_cases_queue", "status", "unit", "due_at"),
     sa.Index("ix_cases_conversation", "conversation_id", "created_at"),
     sa.Index("ix_cases_place", "town", "category", "status"),
 )
@@ -172,6 +177,7 @@ events = sa.Table(
     sa.Column("actor", sa.String(200), nullable=False),
     sa.Column("role", sa.String(20), nullable=False),
     sa.Column("note", sa.Text),
+    sa.Column("note_sealed", sa.Text),
     sa.Column("detail", sa.JSON, nullable=False),
     _time("at", nullable=False),
     sa.UniqueConstraint("case_id", "seq", name="uq_events_seq"),
@@ -279,10 +285,13 @@ class Store:
 
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
-        return sa.create_engine(url, future=True, pool_pre_ping=True, pool_size=5, max_overflow=20)
+        return sa.create_engine(
+            url, future=True, pool_pre_ping=True, pool_size=5, max_overflow=20, hide_parameters=True
+        )
     engine = sa.create_engine(
         url,
         future=True,
+        hide_parameters=True,
         poolclass=sa.pool.QueuePool,
         pool_size=4,
         max_overflow=12,

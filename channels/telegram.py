@@ -221,7 +221,7 @@ class TelegramInput(InputChannel):
         What was stored before a kill and never sent goes out first, with the resident's next message.
         """
         async with self._sending.setdefault(conversation_id, asyncio.Lock()):
-            latest = self._desk.transcript(conversation_id, tail=LATEST)
+            latest = self._desk.transcript(conversation_id, tail=LATEST, own=True)
             failure: Undelivered | None = None
             for reply in (m for m in latest if m.author == "bot" and m.delivery == "waiting"):
                 failure = failure or await self._sent(reply)

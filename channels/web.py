@@ -170,7 +170,7 @@ class WebInput(InputChannel):
         after, wait = whole(request.args.get("after")), min(float(whole(request.args.get("wait"))), WAIT_MOST)
         until = time.monotonic() + wait
         while True:
-            messages = self._desk.transcript(visitor.conversation_id, after_seq=after, limit=SHOWN)
+            messages = self._desk.transcript(visitor.conversation_id, after_seq=after, limit=SHOWN, own=True)
             left = until - time.monotonic()
             if messages or left <= 0 or self._bell.closed:
                 break
@@ -266,7 +266,7 @@ class WebInput(InputChannel):
     async def _show(self, visitor: Visitor, status: int = 200, error: str = "", text: str = "") -> HTTPResponse:
         state = self._conversation(visitor)
         language = known_language(visitor.language or (state.language if state else None))
-        messages = self._desk.transcript(visitor.conversation_id, tail=SHOWN) if state else []
+        messages = self._desk.transcript(visitor.conversation_id, tail=SHOWN, own=True) if state else []
         await self._mark_sent(messages)
         rows = [self._row(m) for m in messages]
         words = self._words.page(language)

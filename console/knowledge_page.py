@@ -13,6 +13,7 @@ from fastapi.responses import HTMLResponse, Response
 from cases.case import mask_words
 from cases.county import County
 from cases.desk import Desk, NotFound
+from cases.redact import PUBLIC, redact_all
 from console.page import Forbidden, Page, Who, back, form_of, page_of, signed_in
 from knowledge import table
 from knowledge.editing import Editor, EditRefused
@@ -251,7 +252,7 @@ def of_case(desk: Desk, number: str) -> dict[str, str]:
     answer = next((event.note for event in desk.timeline(case.id)[::-1] if event.move == "answer" and event.note), "")
     first, _, rest = mask_words(answer).partition("。")
     return {
-        "asked_zh": "\n".join(mask_words(words) for words in case.words),
+        "asked_zh": "\n".join(redact_all(case.words, PUBLIC)),
         "short_zh": first + "。" if rest else first,
         "steps_zh": "\n".join(part + "。" for part in rest.split("。") if part.strip()),
     }

@@ -17,6 +17,8 @@ from rasa.shared.core.domain import Domain
 from rasa.shared.core.events import ActionExecuted, Event, SlotSet, UserUttered, deserialise_events
 from rasa.shared.core.trackers import DialogueStateTracker
 
+from cases.shield import Shield
+
 #: so many events may pile up in memory before only the last turn is kept there, too
 EVENTS_MOST = 120
 CACHED = 2000
@@ -41,13 +43,22 @@ class DialogueStore(TrackerStore):
 
     Rasa's own stores keep every event for ever and replay them all each turn; here a turn costs the same after a
     year. It is used bare, never inside Rasa's FailSafeTrackerStore: a failure to save must reach the resident as a
-    refusal. Raises `sqlalchemy.exc.SQLAlchemyError` when the database refuses.
+    refusal. Raises `sqlalchemy.exc.SQLAlchemyError` when the database refuses. A row is sealed as a whole: it holds the
+    resident's own words, and nobody but the bot has to read it.
     """
 
     def __init__(
-        self, domain: Domain | None, host: str | None = None, event_broker: EventBroker | None = None, **kwargs: Any
+        self,
+        domain: Domain | None,
+        host: str | None = None,
+        event_broker: EventBroker | None = None,
+        shield: Shield | None = None,
+        **kwargs: Any,
     ) -> None:
-        """`host`: an SQLAlchemy URL; `${NAME}` is filled from the environment by Rasa's endpoint reader."""
+        """`host`: an SQLAlchemy URL; `${NAME}` is filled from the environment by Rasa's endpoint reader.
+
+        `shield` seals each row (this installation's own by default).
+        """
         super().__init__(domain, event_broker)
         url = host or f"sqlite:///{Path(os.environ.get('MINHU_VAR', 'var')) / 'dialogue.db'}"
         # without a pool, SQLite would be opened, and its log emptied, at every turn
@@ -56,10 +67,12 @@ class DialogueStore(TrackerStore):
             sa.event.listen(self._engine, "connect", _settle_sqlite)
         metadata.create_all(self._engine)
         self._cache: OrderedDict[str, DialogueStateTracker] = OrderedDict()
+        self._shield = shield or Shield.of_this_installation()
 
     async def save(self, tracker: DialogueStateTracker) -> None:
         """Writes the working memory of one conversation; it is durable when this returns."""
-        sender, state, now = tracker.sender_id, json.dumps(_state(tracker), ensure_ascii=False), time.time()
+        state = self._shield.seal(json.dumps(_state(tracker), ensure_ascii=False))
+        sender, now = tracker.sender_id, time.time()
         with self._engine.begin() as connection:
             done = connection.execute(AGAIN, {"sender": sender, "new_state": state, "now": now})
             if done.rowcount == 0:
@@ -75,7 +88,7 @@ class DialogueStore(TrackerStore):
             state = connection.execute(STATE, {"sender": sender_id}).scalar_one_or_none()
         if state is None:
             return None
-        tracker = self._restore(sender_id, json.loads(state))
+        tracker = self._restore(sender_id, self._opened(state))
         self._cache[sender_id] = tracker
         return tracker
 
@@ -87,6 +100,11 @@ class DialogueStore(TrackerStore):
     def forget(self, sender_id: str) -> None:
         """Drops the copy in memory, so that the next turn starts from what was saved."""
         self._cache.pop(sender_id, None)
+
+    def _opened(self, state: str) -> dict[str, Any]:
+        """A row from before dialogues were sealed is JSON as it stands."""
+        opened: dict[str, Any] = json.loads(state if state.startswith("{") else self._shield.open(state) or "{}")
+        return opened
 
     def _restore(self, sender_id: str, state: dict[str, Any]) -> DialogueStateTracker:
         tracker = self.init_tracker(sender_id)
