@@ -15,6 +15,7 @@ from actions.draft import PLACE, Draft, only_contact
 from actions.office import Office, office
 from actions.report_problem import choose_field, fresh, patience, place_buttons, read_back
 from actions.turn import Turn
+from nlu.facts import Facts, facts
 
 LAW_SHOWN = 3
 FACTS_LEAST = 25
@@ -54,6 +55,7 @@ class ActionConsultLaw(Action):
         turn, at = Turn.of(tracker), office()
         warn(said, turn)
         draft = opened(turn)
+        draft = named_at_last(draft, turn, at)
         if draft.asked == "confirm" and turn.intent == "affirm":
             return file_consultation(said, turn, draft, at)
         if draft.asked == "adviser" and turn.intent == "deny":
@@ -76,6 +78,26 @@ class ActionConsultLaw(Action):
 def is_question(draft: Draft, turn: Turn) -> bool:
     """Whether the words at the offer of an adviser ask rather than answer."""
     return draft.asked == "adviser" and turn.intent in QUESTIONS and not turn.pressed
+
+
+def named_at_last(draft: Draft, turn: Turn, at: Office) -> Draft:
+    """At the read-back, words that name the other side belong to the matter: the adviser must not serve both."""
+    if draft.asked != "confirm" or turn.pressed or turn.text in draft.words or not told_facts((turn.text,), at).named:
+        return draft
+    return replace(draft, words=(*draft.words, turn.text))
+
+
+def told_facts(words: tuple[str, ...], at: Office) -> Facts:
+    """What the words tell of a dispute, as of now in the county."""
+    return facts(words, at.desk.clock().astimezone(at.county.zone))
+
+
+def other_side(draft: Draft, at: Office, language: str) -> str:
+    """Whom the matter is with, as it was understood; where nobody can be told from others, why a name helps."""
+    told = told_facts(draft.words, at)
+    parties = [f"{at.term(f'party_{o.role}', language)}{f' {o.name}' if o.name else ''}" for o in told.opponents]
+    names = at.term("joint", language).join(parties) or at.term("not_given", language)
+    return names if told.named else at.term("party_unnamed", language, parties=names)
 
 
 def opened(turn: Turn) -> Draft:
@@ -186,6 +208,7 @@ def utter(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -> N
         blanks = read_back(draft, at, turn.language)
         topic = draft.legal_topic
         blanks["topic"] = at.term(f"topic_{topic}", turn.language) if topic else at.term("not_given", turn.language)
+        blanks["opponents"] = other_side(draft, at, turn.language)
         blanks["urgent"] = at.term("urgent_yes" if draft.urgent else "urgent_no", turn.language)
         said.utter_message(response="utter_read_back_law", **blanks)
     elif draft.asked == "place_choice":
@@ -197,7 +220,8 @@ def utter(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -> N
 def file_consultation(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -> list[dict[str, Any]]:
     """Files the consultation with the grid's adviser and says by when an answer is due."""
     signals = (*draft.signals, URGENT) if draft.urgent and URGENT not in draft.signals else draft.signals
-    case = at.desk.file(replace(draft, signals=signals).matter(turn, turn.conversation_id))
+    matter = replace(draft, signals=signals).matter(turn, turn.conversation_id)
+    case = at.desk.file(replace(matter, facts=told_facts(draft.words, at).as_json()))
     said.utter_message(
         response="utter_filed_consultation", number=case.number, due=at.moment(case.due_at, turn.language)
     )

@@ -16,6 +16,7 @@ from actions.turn import Turn
 from cases.case import Case
 
 OTHER = "other"
+WAGE_PROTEST = "wage_protest"
 LOOK_BACK = 12
 SAME_WITHIN = timedelta(minutes=30)
 
@@ -57,9 +58,28 @@ class ActionDanger(Action):
 
 
 def warn(said: CollectingDispatcher, turn: Turn) -> None:
-    """Before anything else where somebody may be in danger: whom to call, and one press that makes it an emergency."""
+    """Before anything else where somebody may be in danger: whom to call, and one press that makes it an emergency;
+    where people gather for their wages, a calm word, once for each matter."""
     if turn.uneasy:
         said.utter_message(response="utter_danger_maybe")
+    if WAGE_PROTEST in turn.codes.get("signal", ()) and not turn.held and WAGE_PROTEST not in told_before(turn):
+        calm(said, turn, office())
+
+
+def told_before(turn: Turn) -> tuple[str, ...]:
+    """Signals of the matter in hand that were heard before this turn."""
+    return tuple(turn.slots.get("signals") or ())
+
+
+def calm(said: CollectingDispatcher, turn: Turn, at: Office) -> None:
+    """To those who gather for their wages: the claim is right, what the way of claiming may cost, whom to call."""
+    told, language = at.library.first_words(WAGE_PROTEST)[: 1 if turn.elders else None], turn.language
+    lines = [
+        at.term("on_ground", language, text=one.words[language], law=one.ground.law, article=one.ground.article)
+        for one in told
+    ]
+    if lines:
+        said.utter_message(response="utter_first_word", words=at.term("after", language).join(lines))
 
 
 def last_words(turn: Turn, at: Office) -> str:

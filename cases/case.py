@@ -17,7 +17,8 @@ class Matter:
     """What a resident files. `filing_key` is the id of the confirming message: the same key is the same case.
 
     `words` are the resident's sentences, verbatim and in order. Codes (category, domain, town, village, grid, unit)
-    are those of the county's files. `since` is an ISO date or datetime; `since_said` the words for it.
+    are those of the county's files. `since` is an ISO date or datetime; `since_said` the words for it. `facts`: what a
+    consultation tells of a dispute, as JSON (see `nlu.facts`).
     """
 
     conversation_id: str
@@ -40,6 +41,7 @@ class Matter:
     legal_topic: str | None = None
     wanted: str | None = None
     citations: tuple[str, ...] = ()
+    facts: Mapping[str, Any] | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True)

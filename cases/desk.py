@@ -12,11 +12,11 @@ from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 from sqlalchemy.engine import Connection
 
-from cases import audit, limits, routing
+from cases import audit, conflicts, disputes, limits
 from cases.case import AuditEntry, Case, Contact, Event, Look, Matter, Message
 from cases.conversations import now_utc
 from cases.county import County, StaffMember
-from cases.effects import Given, place_of, standing
+from cases.effects import Given, standing
 from cases.errors import NotFound, Refused, Stale
 from cases.lifecycle import MOVES
 from cases.moving import PRESSING, TOLD, Moving
@@ -62,6 +62,7 @@ class Desk(Moving):
             self._event(write, case_id, "file", None, "reported", matter.conversation_id, "resident", None, now, {})
             self._update_conversation(write, matter.conversation_id, language=matter.language)
             self._hand_over(write, case_id, row["number"])
+            disputes.note(write, case_id, matter, self.shield, self.county)
             self._send_at_once(write, case_id)
             return self._case_by_id(write, case_id)
 
@@ -416,7 +417,7 @@ class Desk(Moving):
     def _send_at_once(self, write: Connection, case_id: int) -> None:
         """An emergency goes to the duty desk and a consultation to its adviser, with no desk in between."""
         row = self._need_case(write, case_id)
-        if row["emergency"] is None and (row["kind"] != "consultation" or not self._adviser_of(row)):
+        if row["emergency"] is None and not self._has_adviser(write, row):
             return
         for move in ("register", "dispatch"):
             found = MOVES[move]
@@ -425,8 +426,14 @@ class Desk(Moving):
             self._apply(write, row, replace(found, notice=None), change, "system", "system", None, detail)
             row = self._need_case(write, case_id)
 
-    def _adviser_of(self, row: Any) -> str | None:
-        return routing.adviser_for(self.county, place_of(row))
+    def _has_adviser(self, write: Connection, row: Any) -> bool:
+        """Whether somebody may advise on it at once; that the adviser of the place was passed over is an event."""
+        if row["kind"] != "consultation":
+            return False
+        choice = conflicts.choose(write, self.county, row)
+        if choice.adviser is None and choice.passed:
+            self._conflict(write, row)
+        return choice.adviser is not None
 
     def _by_resident(
         self,

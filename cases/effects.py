@@ -32,6 +32,7 @@ class Given:
     note: str | None = None
     unit: str | None = None
     category: str | None = None
+    adviser: str | None = None
     support: tuple[str, ...] | None = None
     ground: str | None = None
     door: str | None = None
@@ -52,12 +53,13 @@ class Given:
 
 @dataclass(frozen=True)
 class Scene:
-    """A case about to be changed: its row, what was given, and the moment."""
+    """A case about to be changed: its row, what was given, the moment, and who may advise on it."""
 
     county: County
     row: Mapping[str, Any]
     given: Given
     now: datetime
+    adviser: str | None = None
 
     @property
     def category(self) -> str | None:
@@ -163,11 +165,10 @@ def to_stage(scene: Scene, stage: Stage) -> dict[str, Any]:
 
 def to_adviser(scene: Scene) -> dict[str, Any]:
     """A consultation goes to the law adviser of its place."""
-    adviser = routing.adviser_for(scene.county, scene.place)
-    if adviser is None:
+    if scene.adviser is None:
         raise Refused("place_missing")
     due = limits.adviser_due(scene.county, scene.urgent, scene.now)
-    return {"adviser": adviser, "unit": None, "level": None, "support": (), **clock(scene, due)}
+    return {"adviser": scene.adviser, "unit": None, "level": None, "support": (), **clock(scene, due)}
 
 
 def clock(scene: Scene, due: datetime) -> dict[str, Any]:

@@ -100,8 +100,8 @@ TABLE = (
     Move("refuse", _BEFORE_DISPATCH, "refused", _CLERKS, "refused", ("note", "door")),
     Move("merge", _BEFORE_DISPATCH, "merged", _CLERKS, "merged", ("into",)),
     Move("split", _BEFORE_DISPATCH, None, _CLERKS, "split", ("part",), ("category",)),
-    Move("dispatch", ("registered", "returned"), "dispatched", _DESK, "dispatched", (), ("unit", "support")),
-    Move("reassign", RUNNING, "dispatched", _CLERKS, "dispatched", ("note",), ("unit", "support")),
+    Move("dispatch", ("registered", "returned"), "dispatched", _DESK, "dispatched", (), ("unit", "support", "adviser")),
+    Move("reassign", RUNNING, "dispatched", _CLERKS, "dispatched", ("note",), ("unit", "support", "adviser")),
     Move(
         "rule", ("disputed",), "dispatched", ("leader", "administrator"), "dispatched", ("note", "unit"), ("support",)
     ),
@@ -124,7 +124,7 @@ TABLE = (
     Move("verify_failed", ("answered",), "handling", _CLERKS, "redone", ("note",)),
     Move("close", ("answered",), "closed", _CLERKS, "closed", ("verified",), ("note",)),
     Move("conclude", ("answered",), "closed", ("adviser",), "closed", kinds=("consultation",)),
-    Move("redo", ("reopened",), "dispatched", _CLERKS, "redone", ("note",), ("unit", "support")),
+    Move("redo", ("reopened",), "dispatched", _CLERKS, "redone", ("note",), ("unit", "support", "adviser")),
     Move("uphold", ("reopened",), "rated", _CLERKS, "upheld", ("note",)),
     Move("rate", ("closed",), "rated", ("resident",)),
     Move("dissatisfied", ("closed",), "reopened", ("resident",), when="in_window"),

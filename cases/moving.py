@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from cases import audit, limits, routing
+from cases import audit, conflicts, limits, routing
 from cases.case import Case
 from cases.conversations import Conversations, insert_new, now_utc
 from cases.county import County
@@ -136,7 +137,20 @@ class Moving(Conversations):
 
     def _changes(self, write: Connection, row: Any, move: Move, given: Given) -> dict[str, Any]:
         """The new values of a move. Raises Refused."""
-        return changes(move.code, Scene(self.county, row, given, self.clock()))
+        scene = Scene(self.county, row, given, self.clock())
+        if row["kind"] == "consultation" and "adviser" in move.takes and not given.unit:
+            choice = conflicts.choose(write, self.county, row, given.adviser)
+            if choice.passed:
+                self._conflict(write, row)
+            if choice.adviser is None and choice.passed:
+                raise Refused(conflicts.CONFLICT)
+            scene = replace(scene, adviser=choice.adviser)
+        return changes(move.code, scene)
+
+    def _conflict(self, write: Connection, row: Any) -> None:
+        """An event says that the adviser of the place was passed over; it names nobody."""
+        status = row["status"]
+        self._event(write, row["id"], "conflict", status, status, _SYSTEM, _SYSTEM, None, self.clock(), {})
 
     def _merge(self, write: Connection, row: Any, given: Given, actor: str, role: str) -> Any:
         """The other case takes in the resident, those who follow, and the words. Returns its row."""

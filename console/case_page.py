@@ -13,6 +13,7 @@ from cases.county import Unit
 from cases.desk import NotFound, Refused, Stale
 from cases.doubts import doubts
 from cases.effects import VERIFIED, Given
+from console.facts_box import facts_box
 from console.page import OVERSEERS, Forbidden, Page, Who, back, form_of, page_of, signed_in
 from console.photo_page import photos_of
 from console.timeline import lines
@@ -74,6 +75,7 @@ def page_for(
         rare=[m for m in moves if m.code in RARE],
         photos=photos_of(pages, case.conversation_id),
         doubts=doubts(case, pages.county) if full and case.step < DISPATCHED else [],
+        facts_box=facts_box(pages, who, case),
         followers=pages.desk.followers(case.id),
         told=told,
         contact=contact,

@@ -240,8 +240,8 @@ def plain_word_faults(words: Mapping[tuple[str, int], str], statutes: Statutes, 
 
 
 def counsel_faults(counsels: Counsels, codes: set[str], statutes: Statutes, today: date) -> Iterator[str]:
-    """Periods that their article doesn't hold, and routes to guides that don't exist."""
-    for period in counsels.periods.values():
+    """Periods and first words that their article doesn't hold, and routes to guides that don't exist."""
+    for period in counsels.sentences():
         ground = period.ground
         told = replace(ground, says={"zh": f"{ground.says['zh']}{period.words['zh']}", "en": period.words["en"]})
         for found in (*standing(ground.law, ground.article, statutes, today), *claims(told, statutes, today)):

@@ -14,7 +14,8 @@ DEFAULT = "general"
 
 @dataclass(frozen=True)
 class Period:
-    """One period within which something must be done, in both languages, and the article it stands on."""
+    """One sentence on what the law of the day holds, such as a period within which something must be done, in both
+    languages, and the article it stands on."""
 
     words: Mapping[str, str]
     ground: Ground
@@ -34,14 +35,17 @@ class Counsels:
 
     def __init__(self, table: Mapping[str, Any]) -> None:
         """Raises KeyError where a topic names a period or route that isn't there."""
-        self.periods = {
-            code: Period(
-                {language: one[language] for language in LANGUAGES}, Ground(one["law"], one["article"], one["says"])
-            )
-            for code, one in table["periods"].items()
+        self.periods = {code: self._sentence(one) for code, one in table["periods"].items()}
+        self.first_words = {
+            code: tuple(self._sentence(one) for one in told) for code, told in table.get("first_words", {}).items()
         }
         self.routes = {code: (one, one["guide"]) for code, one in table["routes"].items()}
         self.topics = {code: self._counsel(one) for code, one in table["topics"].items()}
+
+    @staticmethod
+    def _sentence(one: Mapping[str, Any]) -> Period:
+        words = {language: one[language] for language in LANGUAGES}
+        return Period(words, Ground(one["law"], one["article"], one["says"]))
 
     def _counsel(self, one: Mapping[str, Any]) -> Counsel:
         periods = tuple(self.periods[code] for code in one["periods"])
@@ -52,5 +56,11 @@ class Counsels:
         return self.topics.get(topic or DEFAULT, self.topics[DEFAULT])
 
     def grounds(self) -> Iterator[Ground]:
-        """Every article that a period stands on."""
-        return (period.ground for period in self.periods.values())
+        """Every article that a period or a first word stands on."""
+        return (one.ground for one in self.sentences())
+
+    def sentences(self) -> Iterator[Period]:
+        """Every sentence that stands on an article: periods, then first words."""
+        yield from self.periods.values()
+        for told in self.first_words.values():
+            yield from told

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from knowledge.consulting import Counsel, Counsels
+from knowledge.consulting import Counsel, Counsels, Period
 from knowledge.followups import Followups
 from knowledge.guide_search import Found, GuideSearch
 from knowledge.guides import Blanks, Guide, load_beyond, load_guides
@@ -180,6 +180,12 @@ class Library:
         cited = [self.article(period.ground.law, period.ground.article) for period in told.periods]
         kept = [period for period, article in zip(told.periods, cited, strict=True) if article and article.in_force]
         return replace(told, periods=tuple(kept))
+
+    def first_words(self, signal: str) -> tuple[Period, ...]:
+        """What is said before anything else to who tells of this; only what is law today."""
+        told = self._counsels.first_words.get(signal, ())
+        cited = [self.article(one.ground.law, one.ground.article) for one in told]
+        return tuple(one for one, article in zip(told, cited, strict=True) if article and article.in_force)
 
     def label(self, part: str, language: str = "zh") -> str:
         """What a field of a guide is called. Raises KeyError."""

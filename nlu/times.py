@@ -202,3 +202,47 @@ def _safe(year: int, month: int, day: int, said: str) -> tuple[date, str] | None
         return date(year, month, day), said
     except ValueError:
         return None
+
+
+MONTHS = {name: n for n, name in enumerate(
+    ("january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november",
+     "december"), 1)}  # fmt: skip
+FIGURES = re.compile(r"(?<!\d)(20\d{2})[-./](\d{1,2})(?:[-./](\d{1,2}))?(?!\d)")
+SHORT_YEAR = re.compile(r"(?<![\d个])([012]\d)年(?:(\d{1,2})月)(?:(\d{1,2})[日号])?")
+NAMED_MONTH = re.compile(
+    rf"\b(?:(\d{{1,2}})(?:st|nd|rd|th)? (?:of )?)?(?<![a-z])({'|'.join(m.capitalize() for m in MONTHS)})\b"
+    r"(?: (\d{1,2})(?:st|nd|rd|th)?(?!\d))?(?:,? (20\d{2}))?"
+)
+MOST_TIMES = 6
+
+
+def moments(text: str, now: datetime) -> tuple[Since, ...]:
+    """Every time that a message tells, in order, dates written in figures and English months among them; 6 at most."""
+    found: list[tuple[int, Since]] = []
+    rest = text
+    while len(found) < MOST_TIMES:
+        one = _figures(rest, now.date()) or _named_month(rest, now.date())
+        told = Since(one[0].isoformat(), one[1]) if one else since(rest, now)
+        if told is None or told.said not in rest:
+            break
+        found.append((text.find(told.said), told))
+        rest = rest.replace(told.said, "□" * len(told.said), 1)
+    return tuple(told for _, told in sorted(found, key=lambda pair: pair[0]))
+
+
+def _figures(text: str, today: date) -> tuple[date, str] | None:
+    found = FIGURES.search(text) or SHORT_YEAR.search(text)
+    if not found:
+        return None
+    year = int(found.group(1))
+    return _safe(year if year > 99 else 2000 + year, int(found.group(2)), int(found.group(3) or 1), found.group(0))
+
+
+def _named_month(text: str, today: date) -> tuple[date, str] | None:
+    """An English month, the last one there was unless a year stands with it."""
+    found = NAMED_MONTH.search(text)
+    if not found:
+        return None
+    day, month = int(found.group(1) or found.group(3) or 1), MONTHS[found.group(2).lower()]
+    year = int(found.group(4)) if found.group(4) else today.year - (month > today.month)
+    return _safe(year, month, day, found.group(0))

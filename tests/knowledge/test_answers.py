@@ -128,3 +128,9 @@ def test_a_lookup_takes_a_fraction_of_a_second(library: Library) -> None:
     for number in range(10):
         library.lookup(f"房东第{number}次不退押金怎么办")
     assert (time.monotonic() - started) / 10 < 0.25
+
+
+def test_first_words_to_a_protest_for_wages_stand_on_the_law_of_the_day(library: Library) -> None:
+    told = library.first_words("wage_protest")
+    assert [(one.ground.law, one.ground.article) for one in told] == [("劳动法", 50), ("治安管理处罚法", 26)]
+    assert all(one.words["zh"] and one.words["en"] for one in told) and library.first_words("anger") == ()

@@ -96,4 +96,6 @@ def test_every_period_a_consultation_is_told_stands_in_its_article(statutes: Sta
     assert list(counsel_faults(Counsels(table), codes, statutes, TODAY)) == []
     table["periods"]["labour"]["zh"] = "劳动仲裁要在五年内申请"
     assert len(list(counsel_faults(Counsels(table), codes, statutes, TODAY))) == 1
+    table["first_words"]["wage_protest"][1]["zh"] = "堵门堵路，扰乱单位秩序的，可以处警告或者九百元以下罚款"
+    assert len(list(counsel_faults(Counsels(table), codes, statutes, TODAY))) == 2
     assert list(counsel_faults(Counsels(table), set(), statutes, date(2026, 11, 26)))
