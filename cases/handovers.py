@@ -296,7 +296,8 @@ class Handovers:
         except CannotTell as unknown:
             self._end(row, "unclear", unknown)
         except Rejected as never:
-            self._end(row, "failed", never)
+            # an earlier attempt may have arrived all the same
+            self._end(row, "unclear" if row["unclear"] else "failed", never)
         except Temporary as failed:
             self._again(row, failed)
         except sa.exc.SQLAlchemyError:
@@ -307,8 +308,8 @@ class Handovers:
         else:
             self._delivered(row, receipt)
 
-    def _once(self, row: Mapping[str, Any], handed: Handed) -> Receipt:
-        """Sends, after asking for it where an earlier answer was lost."""
+    def _once(self, row: dict[str, Any], handed: Handed) -> Receipt:
+        """Sends, after asking for it where an earlier answer was lost; then that is clear."""
         assert self._system is not None
         if row["unclear"] and not self._system.repeats_safely:
             try:
@@ -317,6 +318,7 @@ class Handovers:
                 raise Temporary(failed.code, failed.detail, unclear=True, after=failed.after) from failed
             if there is not None:
                 return there
+            row["unclear"] = False
         return self._system.send(handed)
 
     def _handed(self, row: Mapping[str, Any], case: Case, system: str) -> Handed:

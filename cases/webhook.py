@@ -8,8 +8,9 @@ Both directions are signed as the Standard Webhooks specification has it, so tha
                         spaces while secrets are changed
 
 What goes out fits `handover.schema.json`; what comes in must fit `handover_status.schema.json`. The receiver keeps the
-key apart, so repeating after a lost answer does no harm: that is what a webhook of ours asks of it. It answers 2xx,
-optionally with {"id": its own id}; 409 (with the id) if it has the case; any other 4xx to refuse it for good.
+key apart, so repeating after a lost answer does no harm: that is what a webhook of ours asks of it. It answers 2xx
+with an object, as {"id": its own id}, or with no body; 409 (with the id) if it has the case; any other 4xx to refuse it
+for good.
 """
 
 from __future__ import annotations
@@ -24,7 +25,18 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from cases.handovers import Pushed
-from cases.outside import CannotTell, Duplicate, Handed, Known, Receipt, Rejected, Settings, SettingsError, Status
+from cases.outside import (
+    CannotTell,
+    Duplicate,
+    Handed,
+    Known,
+    Receipt,
+    Rejected,
+    Settings,
+    SettingsError,
+    Status,
+    Temporary,
+)
 from cases.reach import Answer, Reach
 
 ID, TIMESTAMP, SIGNATURE = "webhook-id", "webhook-timestamp", "webhook-signature"
@@ -187,6 +199,9 @@ class Webhook:
         if answer.status >= 400:
             code = "key_refused" if answer.status in (401, 403) else "rejected"
             raise Rejected(code, f"HTTP {answer.status}, {answer.text[:200]}")
+        if answer.body.strip() and not answer.text.lstrip().startswith("{"):
+            # a proxy's page under 200, say: nobody knows whether it passed the case on
+            raise Temporary("unreadable", answer.text[:80], unclear=True)
         return Receipt(_id_in(answer))
 
     def find(self, handed: Handed) -> Receipt | None:

@@ -231,10 +231,11 @@ def measure(behaviours: Sequence[Behaviour] = BEHAVIOURS) -> list[Row]:
 
 
 def main() -> None:
-    """Prints the table; ends with status 1 if a case is doubled or hidden."""
+    """Prints the table (of the behaviours with a given word); ends with status 1 if a case is doubled or hidden."""
+    chosen = [b for b in BEHAVIOURS if all(word in b.name for word in sys.argv[1:])]
     print(f"{'other system, a simulated day':<42}{'cases':>6}{'once':>6}{'twice':>6}{'hidden':>7}{'posts':>7}  listed")
     good = True
-    for behaviour in BEHAVIOURS:
+    for behaviour in chosen:
         (row,) = measure([behaviour])
         listed = ", ".join(f"{number} {why}" for why, number in sorted(row.listed.items()))
         print(

@@ -533,6 +533,27 @@ def test_a_webhook_gets_the_same_key_at_every_attempt_and_has_one_case(
     assert {got.headers["idempotency-key"] for got in server.posts()} == {row.idempotency_key}
 
 
+def test_a_refusal_after_a_lost_answer_is_unclear_not_refused(desk: Desk, server: City, clock: Clock) -> None:
+    settings = Settings("webhook", f"{server.url}/hook", secret=SECRET)
+    ours = Handovers(desk, Webhook(settings, Reach(True, step=1.0), clock))
+    ours.take({"case_id": desk.file(Matter("web:1", "k", "complaint", ("路灯坏了",))).id, "number": "n"})
+    for mode in ("takes_then_5xx", "refuses"):
+        server.mode = mode
+        ours.work()
+        clock.move(minutes=31)
+    (row,) = ours.listed()
+    assert (row.state, row.error_code) == ("unclear", "rejected") and len(server.taken) == 1
+
+
+def test_a_refusal_of_what_was_looked_for_in_vain_is_a_refusal(office: Any, server: City) -> None:
+    ours = office()
+    ours.file()
+    server.mode = "errors"
+    ours.later()
+    server.mode = "refuses"
+    assert ours.later(minutes=5).state == "failed"
+
+
 def test_the_migration_makes_the_table_that_the_module_writes_to(store: Store) -> None:
     with store.read() as read:
         made = {column["name"]: column["nullable"] for column in sa.inspect(read).get_columns("handovers")}

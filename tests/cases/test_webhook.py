@@ -90,6 +90,7 @@ def test_a_receiver_that_says_it_has_it_names_its_id(server: City) -> None:
 @pytest.mark.parametrize(
     ("mode", "error", "code"),
     [("down", Temporary, "server_error"), ("refuses", Rejected, "rejected"), ("key", Rejected, "key_refused"),
+     ("html", Temporary, "unreadable"), ("empty", Temporary, "unreadable"),
      ("redirects", Rejected, "redirected"), ("drops", Temporary, "no_answer")],
 )  # fmt: skip
 def test_failures_have_their_names(server: City, mode: str, error: type[Exception], code: str) -> None:
