@@ -18,7 +18,7 @@ from sqlalchemy.engine import Connection
 from cases import audit, erasing
 from cases.attachments import Attachments
 from cases.conversations import now_utc
-from cases.erasing import GONE, Counts, erasures
+from cases.erasing import GONE, OF_RESIDENTS, Counts, erasures
 from cases.errors import NotFound, Refused
 from cases.lifecycle import OPEN
 from cases.shield import Shield
@@ -251,9 +251,7 @@ def _handed_over(read: Connection, case_ids: Sequence[int]) -> tuple[str, ...]:
 
 def _followed(read: Connection, conversation_id: str, own: Sequence[int]) -> list[dict[str, Any]]:
     """Cases of others: only what this resident did there, and what was said to everybody."""
-    mine = sa.select(events).where(
-        events.c.role == "resident", events.c.actor == conversation_id, events.c.case_id.not_in(own)
-    )
+    mine = sa.select(events).where(OF_RESIDENTS, events.c.actor == conversation_id, events.c.case_id.not_in(own))
     by_case: dict[int, list[dict[str, Any]]] = {}
     for event in _rows(read, mine.order_by(events.c.id)):
         by_case.setdefault(event["case_id"], []).append(event)

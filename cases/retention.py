@@ -14,15 +14,15 @@ from sqlalchemy.engine import Connection
 
 from cases import audit, erasing
 from cases.county import County, CountyError
-from cases.erasing import GONE, Counts, questions
+from cases.erasing import GONE, OF_RESIDENTS, Counts, questions
 from cases.lifecycle import OPEN
 from cases.residents import Residents
 from cases.store import audit as audit_rows
 from cases.store import cases, conversations, events, followers, messages, outbox
 
 FILE = "retention.yml"
-#: rows of one transaction
-AT_A_TIME = 200
+#: rows of one transaction: on SQLite residents wait as long as it takes
+AT_A_TIME = 50
 
 
 @dataclass(frozen=True)
@@ -298,9 +298,7 @@ def _to_send(found: Any) -> Any:
 def _open_elsewhere(conversation_id: Any) -> Any:
     """The resident once joined or wrote to a case that is still open."""
     wrote = sa.select(events.c.id).join(cases, cases.c.id == events.c.case_id)
-    return wrote.where(
-        events.c.role == "resident", events.c.actor == conversation_id, cases.c.status.in_(OPEN)
-    ).exists()
+    return wrote.where(OF_RESIDENTS, events.c.actor == conversation_id, cases.c.status.in_(OPEN)).exists()
 
 
 def _at_rest() -> Any:

@@ -221,6 +221,7 @@ audit = sa.Table(
     sa.Column("withheld", sa.String(64)),
     sa.Column("withheld_by", sa.BigInteger),
     sa.Index("ix_audit_object", "object"),
+    sa.Index("ix_audit_actor", "actor"),
     sa.Index("ix_audit_withheld_by", "withheld_by"),
 )
 attachments = sa.Table(

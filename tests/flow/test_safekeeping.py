@@ -14,14 +14,13 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
 
 from cases.attachments import Attachments
 from cases.case import Matter
 from cases.county import County
 from cases.desk import Desk
 from cases.shield import Shield
-from cases.store import Store, messages
+from cases.store import Store, conversations, messages
 from tests.cases.kept import everything, photo
 from tests.running import ROOT
 
@@ -181,10 +180,8 @@ def test_retention_is_shown_first_and_needs_the_countys_own_periods(desk: Desk, 
     var, city = tmp_path / "var", tmp_path / "city"
     desk.hear("web:old", "web", "随便问问", "r")
     with desk.store.write() as write:
-        old = {"created_at": desk.clock().replace(year=2020)}
-        write.execute(
-            sa.text("update conversations set created_at = '2020-01-01 00:00:00.000000' where id = 'web:old'")
-        )
+        old = {"created_at": desk.clock().replace(year=2020, day=1)}
+        write.execute(conversations.update().where(conversations.c.id == "web:old").values(**old))
         write.execute(messages.update().where(messages.c.conversation_id == "web:old").values(**old))
     before = content(var)
     assert "conversations" in told(minhu(var, "retention", "--dry-run")) and content(var) == before

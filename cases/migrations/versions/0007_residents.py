@@ -18,6 +18,7 @@ def upgrade() -> None:
     ):
         op.add_column("audit", column)
     op.create_index("ix_audit_object", "audit", ["object"])
+    op.create_index("ix_audit_actor", "audit", ["actor"])
     op.create_index("ix_audit_withheld_by", "audit", ["withheld_by"])
     op.create_index(
         "ix_events_residents", "events", ["actor"], sqlite_where=OF_RESIDENTS, postgresql_where=OF_RESIDENTS
@@ -41,6 +42,7 @@ def downgrade() -> None:
     op.drop_index("ix_outbox_message", "outbox")
     op.drop_index("ix_events_residents", "events")
     op.drop_index("ix_audit_withheld_by", "audit")
+    op.drop_index("ix_audit_actor", "audit")
     op.drop_index("ix_audit_object", "audit")
     with op.batch_alter_table("audit") as audit:
         for column in ("withheld_by", "withheld", "salt"):
