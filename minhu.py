@@ -127,8 +127,17 @@ def open_store() -> Any:
     store = Store(database_url())
     store.migrate()
     desk = Desk(store, county)
+    seal_old_rows(desk)
     desk.enrol(staff_password())
     return desk
+
+
+def seal_old_rows(desk: Any) -> None:
+    """What was stored before words were sealed is sealed now; nothing to do in an installation of today."""
+    from cases.sealing import seal_clear
+
+    if done := seal_clear(desk.store, desk.shield):
+        say(f"{done} older rows sealed")
 
 
 def staff_password() -> str:
@@ -344,6 +353,66 @@ def address(_: argparse.Namespace) -> int:
     subprocess.run([sys.executable, str(ROOT / "minhu.py"), "index"], check=False)
     while True:
         time.sleep(3600)
+
+
+# --- keys --------------------------------------------------------------------------------------------------------
+
+
+def sealed_stores() -> list[Any]:
+    """The databases with something sealed in them: the case system, and what the bot remembers of dialogues."""
+    import sqlalchemy as sa
+
+    from cases.store import Store
+
+    dialogue = os.environ.get("MINHU_DIALOGUE_URL", f"sqlite:///{var() / 'dialogue.db'}")
+    made = sa.engine.make_url(dialogue)
+    there = made.get_backend_name() != "sqlite" or Path(made.database or "").exists()
+    return [Store(url) for url in dict.fromkeys([database_url(), *([dialogue] if there else [])])]
+
+
+def key_rotate(_: argparse.Namespace) -> int:
+    """Makes a new key, seals everything with it and drops the old one; may be killed and run again."""
+    from filelock import Timeout
+
+    from cases.conversations import now_utc
+    from cases.sealing import note_rotation, reseal, rotate
+    from cases.shield import Shield, key_file
+
+    stores = sealed_stores()
+    if not os.environ.get("MINHU_SECRET_KEY"):
+        Shield.of_this_installation()
+        try:
+            say(f"{rotate(stores, key_file(), now_utc)} rows resealed; {key_file()} holds the new key alone.")
+        except Timeout as busy:
+            raise Stop("Another rotation is running.") from busy
+        say("Backups made before need the key from before.")
+        return 0
+    shield = Shield.of_this_installation()
+    if shield.keys == 1:
+        raise Stop(
+            "Put a new key before the old one in MINHU_SECRET_KEY (new,old), restart every process, run this again."
+        )
+    done = reseal(stores, shield)
+    note_rotation(stores[0], now_utc(), done)
+    say(f"{done} rows resealed with the first key; once `minhu key check` agrees, take the others out.")
+    return 0
+
+
+def key_check(_: argparse.Namespace) -> int:
+    """How many texts each key sealed; status 1 if some are in the clear or no key opens them."""
+    from collections import Counter
+
+    from cases.sealing import count
+    from cases.shield import Shield
+
+    told = count(sealed_stores(), Shield.of_this_installation())
+    names = {-1: "in the clear", None: "no key here opens them", 0: "newest key"}
+    total: Counter[int | None] = sum(told.values(), Counter())
+    for column, numbers in told.items():
+        for number, rows in numbers.items():
+            say(f"{column:32} {rows:8}  {names.get(number, f'key {(number or 0) + 1}')}")
+    say(f"{sum(total.values())} texts; {'only the newest key is needed' if set(total) <= {0} else 'keep every key'}")
+    return 1 if total[-1] or total[None] else 0
 
 
 # --- batches -----------------------------------------------------------------------------------------------------
@@ -842,6 +911,11 @@ def parser() -> argparse.ArgumentParser:
     sub = parts.add_parser("export", help=registry_export.__doc__)
     sub.add_argument("file", help="a name ending in .csv or .xlsx")
     sub.set_defaults(run=registry_export)
+    key = commands.add_parser("key", help="The keys that seal who complained.").add_subparsers(
+        dest="part", required=True
+    )
+    key.add_parser("rotate", help=key_rotate.__doc__).set_defaults(run=key_rotate)
+    key.add_parser("check", help=key_check.__doc__).set_defaults(run=key_check)
     sub = commands.add_parser("learn", help=learn.__doc__)
     sub.add_argument("file", nargs="?", help="old work orders: CSV with a header, or JSON lines")
     sub.add_argument("--undo", action="store_true", help="go back to what was learnt before")

@@ -25,7 +25,7 @@ BATCH = 200
 SUFFIX, DIALOGUES = "_sealed", ("dialogues", "state")
 #: by then a process that read the old keys has committed what it sealed with them
 SETTLED = 5.0
-#: tables that may hold rows from before there was a shield, each with what seals one of its rows
+#: begins the name of a counter: up to which id a table may hold rows from before there was a shield
 CLEAR = "clear:"
 
 
@@ -141,14 +141,14 @@ def note_rotation(store: Store, at: datetime, rows: int) -> None:
         audit.note(write, at, "system", "rotate_key", "keys", f"{rows} rows")
 
 
-def seal_clear(store: Store, shield: Shield) -> int:
+def seal_clear(store: Store, shield: Shield, batch: int = BATCH) -> int:
     """Seals what was stored before there was a shield; returns how many rows. May be ended and begun again.
 
     Afterwards SQLite is packed anew, so that nothing of it stays in pages that are free.
     """
     done = 0
-    for table, seal in _CLEAR.items():
-        while (moved := _seal_batch(store, table, seal, shield)) is not None:
+    for table in _CLEAR:
+        while (moved := _seal_batch(store, table, shield, batch)) is not None:
             done += moved
     if done and store.on_sqlite:
         with store.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -158,7 +158,7 @@ def seal_clear(store: Store, shield: Shield) -> int:
     return done
 
 
-def _seal_batch(store: Store, table: str, seal: Callable[[Any, Shield], dict[str, Any]], shield: Shield) -> int | None:
+def _seal_batch(store: Store, table: str, shield: Shield, batch: int) -> int | None:
     """From the newest of the old rows down; how far it came is kept in the same transaction. None: nothing is left."""
     with store.write() as write:
         here = counters.c.name == CLEAR + table
@@ -166,14 +166,14 @@ def _seal_batch(store: Store, table: str, seal: Callable[[Any, Shield], dict[str
         if upto is None:
             return None
         rows = _tables()[table]
-        query = sa.select(rows).where(rows.c.id <= upto).order_by(rows.c.id.desc()).limit(BATCH)
+        query = sa.select(rows).where(rows.c.id <= upto).order_by(rows.c.id.desc()).limit(batch)
         found = write.execute(store.lock_row(query)).mappings().all()
         if not found:
             write.execute(counters.delete().where(here))
             return None
         done = 0
         for row in found:
-            changed = {name: value for name, value in seal(row, shield).items() if value != row[name]}
+            changed = {name: value for name, value in _CLEAR[table](row, shield).items() if value != row[name]}
             if changed:
                 write.execute(rows.update().where(rows.c.id == row["id"]).values(**changed))
                 done += 1
@@ -221,6 +221,7 @@ def _question(row: Any, shield: Shield) -> dict[str, Any]:
     return {"text": redact(row["text"], PUBLIC)}
 
 
+#: what seals a row of these tables
 _CLEAR = {"messages": _message, "cases": _case, "events": _event, "knowledge_questions": _question}
 
 

@@ -16,9 +16,8 @@ COLUMNS = {
 def upgrade() -> None:
     """Adds the columns; rows that are there already lie in the clear until cases/sealing.py has worked through them."""
     for table, sealed in COLUMNS.items():
-        with op.batch_alter_table(table) as batch:
-            for name in sealed:
-                batch.add_column(sa.Column(name, sa.Text))
+        for name in sealed:
+            op.add_column(table, sa.Column(name, sa.Text))
     for table in (*COLUMNS, "knowledge_questions"):
         newest = f"select 'clear:{table}', max(id) from {table} having max(id) is not null"
         op.execute(f"insert into counters (name, value) {newest}")
@@ -29,9 +28,7 @@ def downgrade() -> None:
     for table, sealed in COLUMNS.items():
         for name, shown in sealed.items():
             _open(table, name, shown)
-        with op.batch_alter_table(table) as batch:
-            for name in sealed:
-                batch.drop_column(name)
+            op.drop_column(table, name)
     op.execute("delete from counters where name like 'clear:%'")
 
 
