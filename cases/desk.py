@@ -18,7 +18,7 @@ from cases.conversations import now_utc
 from cases.county import County, StaffMember
 from cases.effects import Given, place_of, standing
 from cases.errors import NotFound, Refused, Stale
-from cases.lifecycle import MOVES, OPEN
+from cases.lifecycle import LOW, MOVES, OPEN
 from cases.moving import PRESSING, TOLD, Moving
 from cases.rows import case_of, event_of
 from cases.shield import Shield
@@ -29,7 +29,6 @@ __all__ = ["Desk", "NotFound", "Refused", "Stale"]
 PAGE = 50
 PLACE = ("town", "village", "grid", "place_said")
 AMENDABLE = frozenset({"category", "domain", "since", "since_said", *PLACE})
-LOW = 2
 STAFF_REVEALS = frozenset({"operator", "administrator", "unit", "adviser"})
 
 
@@ -67,7 +66,8 @@ class Desk(Moving):
                 case_id = write.execute(cases.insert().values(**row)).inserted_primary_key[0]
             except sa.exc.IntegrityError:
                 raise Refused("already_filed") from None
-            self._event(write, case_id, "file", None, "reported", matter.conversation_id, "resident", None, now, {})
+            due = {"due_at": row["due_at"].isoformat()}
+            self._event(write, case_id, "file", None, "reported", matter.conversation_id, "resident", None, now, due)
             self._update_conversation(write, matter.conversation_id, language=matter.language)
             self._hand_over(write, case_id, row["number"])
             self._send_at_once(write, case_id)
@@ -414,7 +414,8 @@ class Desk(Moving):
         except Refused:
             raise Refused(f"{move}_not_now") from None
         values = self._changes(write, row, found, Given(note=note)) | change
-        self._apply(write, row, found, values, actor or row["conversation_id"], "resident", note, {}, ref)
+        detail = {k: v for k, v in values.items() if k in TOLD}
+        self._apply(write, row, found, values, actor or row["conversation_id"], "resident", note, detail, ref)
         return self._case_by_id(write, row["id"])
 
     def _done_before(self, write: Connection, case_id: int, move: str, ref: str) -> bool:

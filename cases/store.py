@@ -139,6 +139,7 @@ cases = sa.Table(
     sa.Index("ix_cases_adviser", "adviser", "open", "pressing", "due_at", "id"),
     sa.Index("ix_cases_conversation", "conversation_id", "created_at"),
     sa.Index("ix_cases_place", "town", "category", "status"),
+    sa.Index("ix_cases_closed", "closed_at", "created_at"),
 )
 followers = sa.Table(
     "followers",
@@ -175,6 +176,7 @@ events = sa.Table(
     sa.Column("detail", sa.JSON, nullable=False),
     _time("at", nullable=False),
     sa.UniqueConstraint("case_id", "seq", name="uq_events_seq"),
+    sa.Index("ix_events_at", "at", "case_id"),
 )
 outbox = sa.Table(
     "outbox",
