@@ -18,7 +18,7 @@ from cases.conversations import now_utc
 from cases.county import County, StaffMember
 from cases.effects import Given, standing
 from cases.errors import NotFound, Refused, Stale
-from cases.lifecycle import MOVES
+from cases.lifecycle import LOW, MOVES
 from cases.moving import PRESSING, TOLD, Moving
 from cases.rows import case_of, contact_of, corrected, event_of, kept_matter, kept_place, kept_words
 from cases.shield import Shield
@@ -29,7 +29,6 @@ __all__ = ["Desk", "NotFound", "Refused", "Stale"]
 PAGE = 50
 PLACE = ("town", "village", "grid", "place_said")
 AMENDABLE = frozenset({"category", "domain", "since", "since_said", *PLACE})
-LOW = 2
 STAFF_REVEALS = frozenset({"operator", "administrator", "unit", "adviser"})
 
 
@@ -59,7 +58,8 @@ class Desk(Moving):
                 case_id = write.execute(cases.insert().values(**row)).inserted_primary_key[0]
             except sa.exc.IntegrityError:
                 raise Refused("already_filed") from None
-            self._event(write, case_id, "file", None, "reported", matter.conversation_id, "resident", None, now, {})
+            due = {"due_at": row["due_at"].isoformat()}
+            self._event(write, case_id, "file", None, "reported", matter.conversation_id, "resident", None, now, due)
             self._update_conversation(write, matter.conversation_id, language=matter.language)
             self._hand_over(write, case_id, row["number"])
             disputes.note(write, case_id, matter, self.shield, self.county)

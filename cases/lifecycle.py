@@ -28,6 +28,8 @@ OPEN = (
 )  # fmt: skip
 #: the statuses in which a unit has the case and its clock runs
 RUNNING = ("dispatched", "handling")
+#: a resident who gives so many of five points, or fewer, is dissatisfied
+LOW = 2
 #: `unit` leads a case, `support` only helps with it; a case knows which of the two a unit is
 ROLES = ("operator", "unit", "support", "adviser", "leader", "administrator", "resident", "system")
 

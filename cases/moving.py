@@ -29,6 +29,8 @@ WATCHED = 200
 _SYSTEM = "system"
 #: new values that the event of a move tells, beside what was given
 TOLD = frozenset({"unit", "level", "adviser", "support", "due_at", "in_time", "rating"})
+#: what a report counts a case under: where a move changes it, its event tells what it was before
+_COUNTED_UNDER = ("category", "town", "village", "grid")
 #: what a case that was split off has in common with the one it comes from
 _SAME = frozenset(
     {
@@ -191,7 +193,7 @@ class Moving(Conversations):
         made = write.execute(cases.insert().values(**fresh)).inserted_primary_key[0]
         self._event(
             write, made, "file", None, "reported", row["conversation_id"], "resident", None, now,
-            {"other": row["number"]},
+            {"other": row["number"], "due_at": fresh["due_at"].isoformat()},
         )  # fmt: skip
         self._hand_over(write, made, number)
         return number
@@ -205,6 +207,8 @@ class Moving(Conversations):
             self._set_support(write, row["id"], support)
         self._update_case(write, row, status=after, **change)
         told = {k: v.isoformat() if isinstance(v, datetime) else v for k, v in detail.items()}
+        if was := {k: row[k] for k in _COUNTED_UNDER if k in change and change[k] != row[k]}:
+            told["was"] = was
         self._event(write, row["id"], move.code, row["status"], after, actor, role, note, self.clock(), told, ref=ref)
         if role != "resident":
             audit.note(write, self.clock(), actor, move.code, row["number"])

@@ -144,6 +144,7 @@ cases = sa.Table(
     sa.Index("ix_cases_queue", "status", "unit", "due_at"),
     sa.Index("ix_cases_conversation", "conversation_id", "created_at"),
     sa.Index("ix_cases_place", "town", "category", "status"),
+    sa.Index("ix_cases_closed", "closed_at", "created_at"),
 )
 followers = sa.Table(
     "followers",
@@ -181,6 +182,7 @@ events = sa.Table(
     sa.Column("detail", sa.JSON, nullable=False),
     _time("at", nullable=False),
     sa.UniqueConstraint("case_id", "seq", name="uq_events_seq"),
+    sa.Index("ix_events_at", "at", "case_id"),
 )
 outbox = sa.Table(
     "outbox",
