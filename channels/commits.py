@@ -29,7 +29,14 @@ class SharedStore(Store):
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """One transaction around all that this thread does in the block. Raises what the commit raises."""
+        """One transaction around all that this thread does in the block. Raises what the commit raises.
+
+        Inside another one it is a part of that, kept or undone by itself.
+        """
+        if getattr(self._open, "connection", None) is not None:
+            with self.write():
+                yield
+            return
         with super().write() as connection:
             self._open.connection = connection
             try:
