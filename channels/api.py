@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timezone
 from pathlib import Path
@@ -27,7 +27,6 @@ from channels.open311_words import NotAccepted, Open311Words
 log = logging.getLogger("minhu.api")
 
 KEYS = "apikeys.csv"
-SECURITY = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 ABOUT = (
     "Open311 GeoReport v2. A system sees only the requests that it filed itself; contacts are never given out, and "
     "phone and identity numbers in texts are masked. Danger to life does not belong here."
@@ -56,7 +55,6 @@ def make_app(desk: Desk | None = None, keys: ApiKeys | None = None, danger: Dang
     app.add_exception_handler(sa.exc.SQLAlchemyError, _store_down)
     app.add_exception_handler(KeysUnreadable, _store_down)
     app.add_exception_handler(Exception, _fault)
-    app.middleware("http")(_add_headers)
     _describe(app, interface)
     return app
 
@@ -85,13 +83,6 @@ def _describe(app: FastAPI, interface: Interface) -> None:
         return app.openapi_schema or {}
 
     app.openapi = described  # type: ignore[method-assign]
-
-
-async def _add_headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    reply = await call_next(request)
-    for name, value in SECURITY.items():
-        reply.headers.setdefault(name, value)
-    return reply
 
 
 def _error(request: Request, code: str, headers: dict[str, str] | None = None, **blanks: Any) -> Response:

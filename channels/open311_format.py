@@ -22,6 +22,7 @@ ITEM = {
     "errors": "error",
 }
 MEDIA_TYPES = {"json": "application/json; charset=utf-8", "xml": "text/xml; charset=utf-8"}
+HEADERS = {"X-Content-Type-Options": "nosniff", "Cache-Control": "no-store", "Referrer-Policy": "no-referrer"}
 DECLARATION = '<?xml version="1.0" encoding="utf-8"?>\n'
 NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -29,7 +30,9 @@ NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 def answer(form: str, root: str, content: Any, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
     """An answer in the format asked for. `root` names the outermost element, which JSON leaves out."""
     text = to_xml(root, content) if form == "xml" else to_json(content)
-    return Response(text, status, headers, media_type=MEDIA_TYPES["xml" if form == "xml" else "json"])
+    return Response(
+        text, status, {**HEADERS, **(headers or {})}, media_type=MEDIA_TYPES["xml" if form == "xml" else "json"]
+    )
 
 
 def to_json(content: Any) -> str:
