@@ -20,7 +20,7 @@ from cases.desk import Desk
 from channels import open311
 from channels.api_keys import ApiKeys, KeysUnreadable
 from channels.desk import desk_of_this_process, var
-from channels.open311_format import answer
+from channels.open311_format import Format, answer
 from channels.open311_interface import Danger, Interface, no_danger
 from channels.open311_words import NotAccepted, Open311Words
 
@@ -68,26 +68,34 @@ def _changed() -> datetime:
 
 def _describe(app: FastAPI, interface: Interface) -> None:
     """FastAPI's own description, with the codes of this county and without answers that are never given."""
-    own = app.openapi
+    own, codes = app.openapi, [category.code for category in interface.county.categories]
 
     def described() -> dict[str, Any]:
         if app.openapi_schema is None:
             told = own()
-            codes = [category.code for category in interface.county.categories]
             for path in told["paths"].values():
                 for operation in path.values():
                     operation["responses"].pop("422", None)
-                form = path.get("post", {}).get("requestBody", {}).get("content", {})
-                for content in form.values():
-                    content["schema"]["properties"]["service_code"]["enum"] = codes
+                    known = {"jurisdiction_id": [interface.jurisdiction, ""], "service_code": codes}
+                    for field in _fields(operation):
+                        if field["name"] in known and field["schema"].get("type") == "string":
+                            field["schema"]["enum"] = known[field["name"]]
         return app.openapi_schema or {}
 
     app.openapi = described  # type: ignore[method-assign]
 
 
+def _fields(operation: dict[str, Any]) -> list[dict[str, Any]]:
+    """Parameters and fields of a form, each with its name and schema."""
+    content = operation.get("requestBody", {}).get("content", {})
+    forms = [form["schema"]["properties"] for form in content.values()]
+    return operation["parameters"] + [{"name": n, "schema": s} for form in forms for n, s in form.items()]
+
+
 def _error(request: Request, code: str, headers: dict[str, str] | None = None, **blanks: Any) -> Response:
     """One error in the format that the address asks for."""
-    words, form = Open311Words.load(), "xml" if request.url.path.endswith(".xml") else "json"
+    words = Open311Words.load()
+    form: Format = "xml" if request.url.path.endswith(".xml") else "json"
     status = words.status(code)
     told = words.error(code, open311.language_of(request.headers.get("accept-language")), **blanks)
     return answer(form, "errors", [{"code": status, "description": told}], status, headers)

@@ -44,7 +44,7 @@ class Asked:
     """What every request says: in which format, in which language, to which installation."""
 
     at: Interface
-    form: str
+    form: Format
     language: str
 
 
@@ -76,22 +76,29 @@ async def reader(
 
 Ask = Annotated[Asked, Depends(asked)]
 Reader = Annotated[Client, Depends(reader)]
-NOT_FOUND: dict[int | str, dict[str, Any]] = {
-    404: both(list[Error], "errors", "No such jurisdiction, service, request or token."),
-}
-WRONG: dict[int | str, dict[str, Any]] = {
-    400: both(list[Error], "errors", "Something in the request is wrong; nothing was stored."),
-    **NOT_FOUND,
-    503: both(list[Error], "errors", "The store can't be reached; nothing was stored."),
-}
-KEYED: dict[int | str, dict[str, Any]] = {
-    **WRONG,
-    403: both(list[Error], "errors", "The api_key is missing, unknown or not meant for this."),
-}
+Responses = dict[int | str, dict[str, Any]]
+
+
+def open_to_all(model: Any, root: str, description: str) -> Responses:
+    """Every answer of a route that needs no key."""
+    return {
+        200: both(model, root, description),
+        400: both(list[Error], "errors", "Something in the request is wrong; nothing was stored."),
+        404: both(list[Error], "errors", "No such jurisdiction, service, request or token."),
+        503: both(list[Error], "errors", "The store can't be reached; nothing was stored."),
+    }
+
+
+def keyed(model: Any, root: str, description: str) -> Responses:
+    """Every answer of a route that needs a key."""
+    refused = both(list[Error], "errors", "The api_key is missing, unknown or not meant for this.")
+    return {**open_to_all(model, root, description), 403: refused}
+
+
 router = APIRouter(prefix="/open311/v2", tags=["Open311 GeoReport v2"])
 
 
-@router.get("/discovery.{format}", responses={200: both(Discovery, "discovery", "The endpoints."), **WRONG})
+@router.get("/discovery.{format}", responses=open_to_all(Discovery, "discovery", "The endpoints."))
 async def discovery(ask: Ask, request: Request) -> Response:
     """Where the interface is and how a key is got. Needs no key."""
     at, changeset = ask.at, told.w3(ask.at.changed, ask.at.county)
@@ -112,7 +119,7 @@ async def discovery(ask: Ask, request: Request) -> Response:
     return answer(ask.form, "discovery", content)
 
 
-@router.get("/services.{format}", responses={200: both(list[Service], "services", "Every service."), **WRONG})
+@router.get("/services.{format}", responses=open_to_all(list[Service], "services", "Every service."))
 async def services(ask: Ask) -> Response:
     """What can be filed. Needs no key."""
     content = [told.service(category, ask.at.county, ask.language) for category in ask.at.county.categories]
@@ -121,7 +128,7 @@ async def services(ask: Ask) -> Response:
 
 @router.get(
     "/services/{service_code}.{format}",
-    responses={200: both(ServiceDefinition, "service_definition", "Its attributes."), **WRONG},
+    responses=open_to_all(ServiceDefinition, "service_definition", "Its attributes."),
 )
 async def definition(ask: Ask, service_code: Annotated[str, Path(description="One of `services`.")]) -> Response:
     """The attributes of one service: the question whose answer helps the unit. Needs no key."""
@@ -148,7 +155,7 @@ async def definition(ask: Ask, service_code: Annotated[str, Path(description="On
 
 @router.post(
     "/requests.{format}",
-    responses={200: both(list[Filed], "service_requests", "The case is stored; this is its number."), **KEYED},
+    responses=keyed(list[Filed], "service_requests", "The case is stored; this is its number."),
     openapi_extra={
         "requestBody": {"required": True, "content": {"application/x-www-form-urlencoded": {"schema": FORM}}}
     },
@@ -177,7 +184,7 @@ async def file_request(
 
 @router.get(
     "/requests.{format}",
-    responses={200: both(list[ServiceRequest], "service_requests", "Newest first, 1,000 at most."), **KEYED},
+    responses=keyed(list[ServiceRequest], "service_requests", "Newest first, 1,000 at most."),
 )
 async def requests(
     ask: Ask,
@@ -213,7 +220,7 @@ async def requests(
 
 @router.get(
     "/requests/{service_request_id}.{format}",
-    responses={200: both(list[ServiceRequest], "service_requests", "A list of one."), **KEYED},
+    responses=keyed(list[ServiceRequest], "service_requests", "A list of one."),
 )
 async def one_request(
     ask: Ask, client: Reader, service_request_id: Annotated[str, Path(description="A number that was filed.")]
@@ -230,7 +237,7 @@ async def one_request(
 
 @router.get(
     "/tokens/{token}.{format}",
-    responses={200: both(list[Token], "service_requests", "A list of one."), **KEYED},
+    responses=keyed(list[Token], "service_requests", "A list of one."),
 )
 async def token(
     ask: Ask, client: Reader, token: Annotated[str, Path(description="An Idempotency-Key that was filed under.")]

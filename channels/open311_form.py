@@ -20,10 +20,12 @@ LONGEST_URL = 2000
 #: as many as a masked contact may have in the store
 LONGEST_CONTACT = 80
 FIELD = re.compile(r"attribute\[([^\[\]]{1,60})\](?:\[\])?")
-UNTEXT = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+#: what a text may not hold (control characters, halves of characters), and what doesn't count at its ends
+UNTEXT_CLASS, BLANK = r"\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff", " \t\r\n\u3000"
+UNTEXT = re.compile(f"[{UNTEXT_CLASS}]")
 HAN = re.compile("[\u3400-\u9fff]")
 URL = re.compile(r"https?://[^\s/]\S*", re.IGNORECASE)
-NUMBER = re.compile(r"[+-]?\d{1,3}(?:\.\d{1,20})?")
+NUMBER = re.compile(r"[+-]?\d{1,3}(?:\.\d{0,30})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
 POSITION = re.compile(r"(?:^|\s)\((-?\d{1,3}\.\d+), (-?\d{1,3}\.\d+)\)$")
 KEY = re.compile(r"[\x21-\x7e]{1,200}")
 #: attribute with which a client that can't set headers makes its filing safe to repeat
@@ -112,8 +114,8 @@ def fields_of(body: bytes, content_type: str) -> dict[str, list[str]]:
         raise NotAccepted("not_a_form") from wrong
     fields: dict[str, list[str]] = {}
     for name, value in pairs:
-        if value.strip():
-            fields.setdefault(name, []).append(value.strip())
+        if told := value.strip(BLANK):
+            fields.setdefault(name, []).append(told)
     return fields
 
 
