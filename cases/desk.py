@@ -13,20 +13,29 @@ from sqlalchemy.engine import Connection
 
 from cases import audit, limits, routing
 from cases.case import AuditEntry, Case, Contact, Event, Matter, mask
-from cases.conversations import Conversations, insert_new, now_utc
+from cases.conversations import Conversations, now_utc
 from cases.county import County, StaffMember
 from cases.errors import NotFound, Refused, Stale
 from cases.lifecycle import MOVES, OPEN, Move, allowed
 from cases.notices import Notices
 from cases.rows import case_of, event_of
 from cases.shield import Shield
-from cases.store import Store, cases, conversations, counters, events, followers, staff
+from cases.store import Store, cases, conversations, events, followers, staff
 
 __all__ = ["Desk", "NotFound", "Refused", "Stale"]
 
 PAGE = 50
 PLACE = ("town", "village", "grid", "place_said")
 AMENDABLE = frozenset({"category", "domain", "since", "since_said", *PLACE})
+#: the statements of every filing: to build one takes longer than to run it
+NEXT_NUMBER = sa.text(
+    "insert into counters (name, value) values (:name, 1) "
+    "on conflict (name) do update set value = counters.value + 1 returning value"
+)
+FILED = sa.select(cases).where(cases.c.filing_key == sa.bindparam("key"))
+BY_ID = sa.select(cases).where(cases.c.id == sa.bindparam("case"))
+LAST_EVENT = sa.select(sa.func.max(events.c.seq)).where(events.c.case_id == sa.bindparam("case"))
+CASE, EVENT = cases.insert(), events.insert()
 STAFF_REVEALS = frozenset({"operator", "administrator", "unit", "adviser"})
 
 
@@ -56,18 +65,19 @@ class Desk(Conversations):
         """Case, first event, routing and the duty desk's notice in one transaction; the number exists when it ends."""
         key = f"{matter.conversation_id}/{matter.filing_key}"
         with self.store.write() as write:
-            self._need_conversation(write, matter.conversation_id)
-            before = write.execute(sa.select(cases).where(cases.c.filing_key == key)).mappings().first()
+            conversation = self._need_conversation(write, matter.conversation_id)
+            before = write.execute(FILED, {"key": key}).mappings().first()
             if before is not None:
                 return case_of(before)
             now = self.clock()
             row = self._new_case(matter, key, self._next_number(write, now), now)
             try:
-                case_id = write.execute(cases.insert().values(**row)).inserted_primary_key[0]
+                case_id = write.execute(CASE, row).inserted_primary_key[0]
             except sa.exc.IntegrityError:
                 raise Refused("already_filed") from None
             self._event(write, case_id, "file", None, "reported", matter.conversation_id, "resident", None, now, {})
-            self._update_conversation(write, matter.conversation_id, language=matter.language)
+            if conversation["language"] != matter.language:
+                self._update_conversation(write, matter.conversation_id, language=matter.language)
             self._hand_over(write, case_id, row["number"])
             if matter.kind == "consultation":
                 self._send_to_adviser(write, case_id, now)
@@ -366,7 +376,7 @@ class Desk(Conversations):
         return row
 
     def _case_by_id(self, connection: Connection, case_id: int) -> Case:
-        return case_of(connection.execute(sa.select(cases).where(cases.c.id == case_id)).mappings().one())
+        return case_of(connection.execute(BY_ID, {"case": case_id}).mappings().one())
 
     def _own_case(self, write: Connection, case_id: int, conversation_id: str) -> Any:
         """The case, if the resident filed or joined it. Raises NotFound."""
@@ -398,11 +408,7 @@ class Desk(Conversations):
 
     def _next_number(self, write: Connection, now: datetime) -> str:
         day = now.astimezone(self.county.zone).strftime("%Y%m%d")
-        name = f"case-{day}"
-        insert = insert_new(write)(counters).values(name=name, value=0).on_conflict_do_nothing(index_elements=["name"])
-        write.execute(insert)
-        write.execute(counters.update().where(counters.c.name == name).values(value=counters.c.value + 1))
-        value = write.execute(sa.select(counters.c.value).where(counters.c.name == name)).scalar_one()
+        value = write.execute(NEXT_NUMBER, {"name": f"case-{day}"}).scalar_one()
         return f"{self.county.prefix}{day}-{value:06d}"
 
     def _new_case(self, matter: Matter, key: str, number: str, now: datetime) -> dict[str, Any]:
@@ -504,13 +510,12 @@ class Desk(Conversations):
         self, write: Connection, case_id: int, move: str, before: str | None, after: str, actor: str, role: str,
         note: str | None, at: datetime, detail: dict[str, Any], ref: str | None = None,
     ) -> None:  # fmt: skip
-        last = write.execute(sa.select(sa.func.max(events.c.seq)).where(events.c.case_id == case_id)).scalar_one()
-        write.execute(
-            events.insert().values(
-                case_id=case_id, seq=(last or 0) + 1, move=move, before=before, after=after, actor=actor, role=role,
-                note=note, at=at, detail=detail, ref=f"{case_id}/{move}/{ref}" if ref else None,
-            )
-        )  # fmt: skip
+        last = write.execute(LAST_EVENT, {"case": case_id}).scalar_one()
+        row = {
+            "case_id": case_id, "seq": (last or 0) + 1, "move": move, "before": before, "after": after, "actor": actor,
+            "role": role, "note": note, "at": at, "detail": detail, "ref": f"{case_id}/{move}/{ref}" if ref else None,
+        }  # fmt: skip
+        write.execute(EVENT, row)
 
     def _notify(self, write: Connection, row: Any, code: str, note: str | None) -> None:
         """Tells the resident who filed the case and everybody who joined it, each in their own chat and language."""

@@ -65,7 +65,7 @@ class Interface:
     def file(self, client: Client, given: form.Submission) -> Case:
         """What was said, and the case, in one commit; under the same key it is the same case. Raises NotAccepted."""
         conversation = f"{prefix(client)}{form.conversation_key(given.key) if given.key else uuid.uuid4().hex}"
-        with self.store.together():
+        with self.store.whole():
             heard = self.desk.hear(conversation, CHANNEL, given.text, REF, language=given.language)
             if heard.message.text != given.text:
                 raise NotAccepted("key_reused")
@@ -90,7 +90,7 @@ class Interface:
 
     def fetched(self, found: Sequence[Filing]) -> None:
         """What was said to these residents has reached the system that asks for them."""
-        with self.store.together():
+        with self.store.whole():
             for message in self.filings.waiting([filing.case.conversation_id for filing in found]):
                 self.desk.sent(message)
 
