@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import concurrent.futures
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy as sa
 import xmltodict
+import yaml
 from georeport import GeoReport
 
 from cases.county import County
@@ -21,6 +25,7 @@ from channels.open311_words import Open311Words
 from channels.push import deliver
 from tests.cases.conftest import Clock, clock, county, postgresql, store  # noqa: F401
 from tests.channels.interface import LAMP, Running, serve
+from tests.running import ROOT
 
 
 @pytest.fixture
@@ -189,8 +194,6 @@ def test_an_idempotency_key_is_not_taken_for_another_matter(at: Running, change:
 
 
 def test_many_at_once_with_one_key_are_one_case_and_without_are_many(at: Running) -> None:
-    import concurrent.futures
-
     def file(n: int) -> str:
         with httpx.Client(base_url=at.url, timeout=30) as http:
             headers = {"Idempotency-Key": "one"} if n % 2 else {}
@@ -301,6 +304,19 @@ def test_an_unknown_address_or_method_is_told_in_the_same_shape(at: Running) -> 
     assert at.http.get("services.json", params={"jurisdiction_id": ""}).status_code == 200
 
 
+def test_a_store_that_refuses_is_told_and_nothing_is_half_stored(at: Running) -> None:
+    before, engine = at.rows(), at.desk.store.engine
+
+    def refuse(_: Any) -> None:
+        raise sa.exc.OperationalError("begin", {}, Exception("the disk is gone"))
+
+    sa.event.listen(engine, "begin", refuse)
+    for answer in (at.post(at.first), at.http.get("requests.json", params={"api_key": at.first})):
+        assert answer.status_code == 503 and answer.json()[0]["code"] == 503 and "disk" not in answer.text
+    sa.event.remove(engine, "begin", refuse)
+    assert at.rows() == before and at.file(at.first)
+
+
 # --- following -------------------------------------------------------------------------------------------------------
 
 
@@ -392,11 +408,15 @@ def test_a_notice_waits_to_be_fetched_and_is_never_tried_again(at: Running, cloc
 
 
 def test_every_error_is_told_in_both_languages_with_the_same_blanks() -> None:
-    import re
-
-    words = Open311Words.load()
-    for code in words.codes:
-        told = words._content["errors"][code]
-        assert re.findall(r"\{\w+\}", told["zh"]).sort() == re.findall(r"\{\w+\}", told["en"]).sort(), code
+    words = yaml.safe_load((ROOT / "channels/open311.yml").read_text(encoding="utf-8"))
+    for code, told in words["errors"].items():
         assert set(re.findall(r"\{\w+\}", told["zh"])) == set(re.findall(r"\{\w+\}", told["en"])), code
-        assert words.status(code) in (400, 403, 404, 405, 500, 503)
+        assert told["status"] in (400, 403, 404, 405, 500, 503), code
+
+
+def test_every_error_that_can_be_raised_is_worded_and_none_is_left_over() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "channels").glob("*.py"))
+    raised = set(re.findall(r'NotAccepted\(\s*"(\w+)"', sources)) | set(
+        re.findall(r'_error\(request, "(\w+)"', sources)
+    )
+    assert raised | {"nothing_here", "fault"} == Open311Words.load().codes

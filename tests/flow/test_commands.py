@@ -81,6 +81,15 @@ def test_a_broken_county_file_is_one_line_with_file_and_line(tmp_path: Path) -> 
     assert done.returncode == 2 and "villages.csv" in done.stderr and "Traceback" not in done.stderr
 
 
+def test_a_key_for_another_system_is_printed_once_and_kept_as_its_hash(tmp_path: Path) -> None:
+    made = minhu("api-key", "city-app", MINHU_VAR=str(tmp_path))
+    key, file = made.stdout.strip(), tmp_path / "apikeys.csv"
+    assert made.returncode == 0 and len(key) >= 40 and key not in file.read_text()
+    assert file.read_text().splitlines()[1].startswith("city-app,") and file.stat().st_mode & 0o077 == 0
+    wrong = minhu("api-key", "City App", MINHU_VAR=str(tmp_path))
+    assert wrong.returncode == 2 and wrong.stderr.count("\n") == 1 and len(file.read_text().splitlines()) == 2
+
+
 def test_run_starts_everything_tells_where_and_ends_cleanly_on_ctrl_c(tmp_path: Path) -> None:
     bot, console, api = free_port(), free_port(), free_port()
     environment = {**os.environ, "MINHU_VAR": str(tmp_path / "var"), "MINHU_BOT_PORT": str(bot),
