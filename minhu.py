@@ -76,6 +76,11 @@ def console_port() -> int:
     return port("MINHU_CONSOLE_PORT", 8000)
 
 
+def api_port() -> int:
+    """Where other systems file."""
+    return port("MINHU_API_PORT", 8001)
+
+
 def say(line: str) -> None:
     """One line of progress."""
     print(line, flush=True)
@@ -199,7 +204,11 @@ def index_knowledge() -> None:
 
 def run(_: argparse.Namespace) -> int:
     """Prepares and starts every process; Ctrl-C ends them all."""
-    for name, number in (("residents' chat", bot_port()), ("staff console", console_port())):
+    for name, number in (
+        ("residents' chat", bot_port()),
+        ("staff console", console_port()),
+        ("interface", api_port()),
+    ):
         refuse_taken(name, number)
     prepared = subprocess.run([sys.executable, str(ROOT / "minhu.py"), "prepare"], check=False)
     if prepared.returncode:
@@ -207,7 +216,7 @@ def run(_: argparse.Namespace) -> int:
     from honcho.manager import Manager
 
     manager = Manager()
-    for name in ("bot", "console", "relay", "address"):
+    for name in ("bot", "console", "api", "relay", "address"):
         manager.add_process(name, f"exec {sys.executable} -W ignore {ROOT / 'minhu.py'} {name}", cwd=str(ROOT))
     manager.loop()
     return 0 if manager.returncode in (130, 143, -2, -15) else int(manager.returncode or 0)
@@ -220,7 +229,8 @@ def refuse_taken(name: str, number: int) -> None:
         try:
             probe.bind(("127.0.0.1", number))
         except OSError as taken:
-            variable = "MINHU_BOT_PORT" if number == bot_port() else "MINHU_CONSOLE_PORT"
+            ports = {bot_port(): "MINHU_BOT_PORT", console_port(): "MINHU_CONSOLE_PORT"}
+            variable = ports.get(number, "MINHU_API_PORT")
             raise Stop(f"Port {number} for the {name} is taken. Free it, or set {variable} to another.") from taken
 
 
@@ -274,6 +284,31 @@ def console(_: argparse.Namespace) -> int:
 
     host = os.environ.get("MINHU_HOST", "127.0.0.1")
     uvicorn.run(make_app(), host=host, port=console_port(), ws="none", log_level="warning", access_log=False)
+    return 0
+
+
+def api(_: argparse.Namespace) -> int:
+    """Serves other systems: Open311 GeoReport v2."""
+    import uvicorn
+
+    from channels.api import make_app
+    from nlu.dangers import danger
+
+    host = os.environ.get("MINHU_HOST", "127.0.0.1")
+    uvicorn.run(make_app(danger=danger), host=host, port=api_port(), ws="none", log_level="warning", access_log=False)
+    return 0
+
+
+def api_key(given: argparse.Namespace) -> int:
+    """Makes a key for a system that files over Open311 and prints it once; only its hash is kept."""
+    from channels.api import KEYS
+    from channels.api_keys import ApiKeys
+
+    make_folders()
+    try:
+        say(ApiKeys(var() / KEYS).make(given.name, given.scope))
+    except (ValueError, OSError) as wrong:
+        raise Stop(str(wrong)) from wrong
     return 0
 
 
@@ -334,6 +369,7 @@ def address(_: argparse.Namespace) -> int:
     import httpx
 
     chat, desk = f"http://localhost:{bot_port()}/", f"http://localhost:{console_port()}/"
+    interface = f"http://localhost:{api_port()}/open311/v2/discovery.json"
     waiting = {chat, desk}
     while waiting:
         for page in list(waiting):
@@ -345,6 +381,7 @@ def address(_: argparse.Namespace) -> int:
         "",
         f"Residents chat at    {chat}",
         f"Staff sign in at     {desk}",
+        f"Other systems at     {interface}   (keys: minhu api-key NAME)",
         f"Staff password       {staff_password()}   (logins: city/staff.csv, city/advisers.csv)",
         "Ctrl-C ends everything.",
         "",
@@ -883,10 +920,14 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", required=True)
     plain: dict[str, Callable[[argparse.Namespace], int]] = {
         "run": run, "prepare": prepare_command, "train": train_command, "check": check,
-        "bot": bot, "console": console, "relay": relay, "address": address, "index": index,
+        "bot": bot, "console": console, "api": api, "relay": relay, "address": address, "index": index,
     }  # fmt: skip
     for name, command in plain.items():
         commands.add_parser(name, help=command.__doc__).set_defaults(run=command)
+    sub = commands.add_parser("api-key", help=api_key.__doc__)
+    sub.add_argument("name", help="of the other system: small letters, digits and hyphens")
+    sub.add_argument("--scope", default="file", choices=("file", "read"), help="file and read its own, or only read")
+    sub.set_defaults(run=api_key)
     knowledge = commands.add_parser("knowledge", help="Check, import, export and load what the bot may say.")
     parts = knowledge.add_subparsers(dest="part", required=True)
     sub = parts.add_parser("check", help=knowledge_check.__doc__)

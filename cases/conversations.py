@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -28,6 +29,7 @@ ASKED = (
     .join(conversations, conversations.c.id == messages.c.conversation_id)
     .where(*_OF_REF)
 )
+OUTBOX = outbox.insert()
 ANSWERED = messages.update().where(messages.c.id == sa.bindparam("message")).values(answered_at=sa.bindparam("at"))
 
 
@@ -202,8 +204,7 @@ class Conversations:
 
     def _open(self, write: Connection, conversation_id: str, channel: str, language: str) -> None:
         row = {"id": conversation_id, "channel": channel, "language": language, "created_at": self.clock()}
-        insert = insert_new(write)(conversations).values(**row).on_conflict_do_nothing(index_elements=["id"])
-        write.execute(insert)
+        write.execute(_opened(write.dialect.name), row)
 
     def _conversation_row(self, connection: Connection, conversation_id: str) -> Any:
         return connection.execute(self._conversation, {"conversation": conversation_id}).mappings().first()
@@ -289,12 +290,20 @@ class Conversations:
         case_id: int | None,
     ) -> None:  # fmt: skip
         now = self.clock()
-        write.execute(
-            outbox.insert().values(
-                kind=kind, order_key=order_key, idempotency_key=key, payload=payload, message_id=message_id,
-                case_id=case_id, state="waiting", next_at=now, created_at=now,
-            )
-        )  # fmt: skip
+        row = {
+            "kind": kind, "order_key": order_key, "idempotency_key": key, "payload": payload, "message_id": message_id,
+            "case_id": case_id, "state": "waiting", "next_at": now, "created_at": now,
+        }  # fmt: skip
+        write.execute(OUTBOX, row)
+
+
+@lru_cache
+def _opened(dialect: str) -> Any:
+    """Opens a conversation that isn't there yet, in the words of one dialect."""
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    return insert(conversations).on_conflict_do_nothing(index_elements=["id"])
 
 
 def insert_new(connection: Connection) -> Any:

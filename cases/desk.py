@@ -29,6 +29,9 @@ __all__ = ["Desk", "NotFound", "Refused", "Stale"]
 PAGE = 50
 PLACE = ("town", "village", "grid", "place_said")
 AMENDABLE = frozenset({"category", "domain", "since", "since_said", *PLACE})
+#: statements of every filing: to build one takes longer than to run it
+FILED = sa.select(cases).where(cases.c.filing_key == sa.bindparam("key"))
+CASE = cases.insert()
 STAFF_REVEALS = frozenset({"operator", "administrator", "unit", "adviser"})
 
 
@@ -48,19 +51,20 @@ class Desk(Moving):
         """Case, first event, routing and the duty desk's notice in one transaction; the number exists when it ends."""
         key = f"{matter.conversation_id}/{matter.filing_key}"
         with self.store.write() as write:
-            self._need_conversation(write, matter.conversation_id)
-            before = write.execute(sa.select(cases).where(cases.c.filing_key == key)).mappings().first()
+            conversation = self._need_conversation(write, matter.conversation_id)
+            before = write.execute(FILED, {"key": key}).mappings().first()
             if before is not None:
                 return case_of(before)
             now = self.clock()
             row = self._new_case(matter, key, self._next_number(write, now), now)
             try:
-                case_id = write.execute(cases.insert().values(**row)).inserted_primary_key[0]
+                case_id = write.execute(CASE, row).inserted_primary_key[0]
             except sa.exc.IntegrityError:
                 raise Refused("already_filed") from None
             due = {"due_at": row["due_at"].isoformat()}
             self._event(write, case_id, "file", None, "reported", matter.conversation_id, "resident", None, now, due)
-            self._update_conversation(write, matter.conversation_id, language=matter.language)
+            if conversation["language"] != matter.language:
+                self._update_conversation(write, matter.conversation_id, language=matter.language)
             self._hand_over(write, case_id, row["number"])
             disputes.note(write, case_id, matter, self.shield, self.county)
             self._send_at_once(write, case_id)

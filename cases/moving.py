@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection
 
 from cases import audit, conflicts, limits, routing
 from cases.case import Case
-from cases.conversations import Conversations, insert_new, now_utc
+from cases.conversations import Conversations, now_utc
 from cases.county import County
 from cases.effects import Given, Scene, changes, place_of, standing
 from cases.errors import NotFound, Refused, Stale
@@ -21,8 +21,16 @@ from cases.notices import Notices
 from cases.redact import STAFF, UNIT
 from cases.rows import case_of
 from cases.shield import Shield
-from cases.store import Store, cases, counters, events, followers, supporters
+from cases.store import Store, cases, events, followers, supporters
 
+#: statements of every filing: to build one takes longer than to run it
+NEXT_NUMBER = sa.text(
+    "insert into counters (name, value) values (:name, 1) "
+    "on conflict (name) do update set value = counters.value + 1 returning value"
+)
+BY_ID = sa.select(cases).where(cases.c.id == sa.bindparam("case"))
+LAST_EVENT = sa.select(sa.func.max(events.c.seq)).where(events.c.case_id == sa.bindparam("case"))
+EVENT = events.insert()
 #: an emergency presses most, then what leaders look at, then the rest
 PRESSING = (0, 1, 2)
 WATCHED = 200
@@ -234,7 +242,7 @@ class Moving(Conversations):
         return row
 
     def _case_by_id(self, connection: Connection, case_id: int) -> Case:
-        return case_of(connection.execute(sa.select(cases).where(cases.c.id == case_id)).mappings().one())
+        return case_of(connection.execute(BY_ID, {"case": case_id}).mappings().one())
 
     def _followers(self, connection: Connection, case_id: int) -> list[str]:
         joined = sa.select(followers.c.conversation_id).where(followers.c.case_id == case_id).order_by(followers.c.id)
@@ -245,13 +253,13 @@ class Moving(Conversations):
         note: str | None, at: datetime, detail: dict[str, Any], ref: str | None = None,
     ) -> None:  # fmt: skip
         shown, sealed = self.shield.keep(note, UNIT if role == "resident" else STAFF)
-        last = write.execute(sa.select(sa.func.max(events.c.seq)).where(events.c.case_id == case_id)).scalar_one()
-        write.execute(
-            events.insert().values(
-                case_id=case_id, seq=(last or 0) + 1, move=move, before=before, after=after, actor=actor, role=role,
-                note=shown, note_sealed=sealed, at=at, detail=detail, ref=f"{case_id}/{move}/{ref}" if ref else None,
-            )
-        )  # fmt: skip
+        last = write.execute(LAST_EVENT, {"case": case_id}).scalar_one()
+        row = {
+            "case_id": case_id, "seq": (last or 0) + 1, "move": move, "before": before, "after": after, "actor": actor,
+            "role": role, "note": shown, "note_sealed": sealed, "at": at, "detail": detail,
+            "ref": f"{case_id}/{move}/{ref}" if ref else None,
+        }  # fmt: skip
+        write.execute(EVENT, row)
 
     def _notify(
         self, write: Connection, row: Any, code: str, note: str | None, detail: Mapping[str, Any] | None = None
@@ -282,11 +290,7 @@ class Moving(Conversations):
 
     def _next_number(self, write: Connection, now: datetime) -> str:
         day = now.astimezone(self.county.zone).strftime("%Y%m%d")
-        name = f"case-{day}"
-        insert = insert_new(write)(counters).values(name=name, value=0).on_conflict_do_nothing(index_elements=["name"])
-        write.execute(insert)
-        write.execute(counters.update().where(counters.c.name == name).values(value=counters.c.value + 1))
-        value = write.execute(sa.select(counters.c.value).where(counters.c.name == name)).scalar_one()
+        value = write.execute(NEXT_NUMBER, {"name": f"case-{day}"}).scalar_one()
         return f"{self.county.prefix}{day}-{value:06d}"
 
     def _hand_over(self, write: Connection, case_id: int, number: str) -> None:

@@ -38,12 +38,28 @@ class SharedStore(Store):
                 self._open.connection = None
 
     @contextmanager
+    def whole(self) -> Iterator[None]:
+        """All that this thread does in the block is kept or undone as one, inside `together` or by itself.
+
+        Whoever catches an exception of a part must let the block end with one, for a part alone is not undone.
+        """
+        with self.write() as connection:
+            before = getattr(self._open, "connection", None), getattr(self._open, "whole", False)
+            self._open.connection, self._open.whole = connection, True
+            try:
+                yield
+            finally:
+                self._open.connection, self._open.whole = before
+
+    @contextmanager
     def write(self) -> Iterator[Connection]:
         """See parent class."""
         shared = getattr(self._open, "connection", None)
         if shared is None:
             with super().write() as connection:
                 yield connection
+        elif getattr(self._open, "whole", False):
+            yield shared
         else:
             with shared.begin_nested():
                 yield shared

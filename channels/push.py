@@ -10,6 +10,8 @@ from channels.telegram_api import NeverDelivered, TelegramApi, TelegramSettings,
 
 #: tries within one delivery; the relay comes again later with its own patience
 TRIES = 2
+#: channels that ask by themselves for what was said
+PULLED = ("web", "open311")
 
 
 class Push:
@@ -21,13 +23,13 @@ class Push:
         self._api = None if settings is None else TelegramApi(settings, patience=5.0)
 
     def deliver(self, message: Message, conversation: Conversation) -> str:
-        """Returns "sent", or "pull" when the resident's page fetches it by itself.
+        """Returns "sent", or "pull" when the resident's page, or the system they filed through, fetches it by itself.
 
         Raises Undelivered with name and reason, and NeverDelivered (the relay's Undeliverable) when trying again
         can't help.
         """
         channel = conversation.channel
-        if channel == "web":
+        if channel in PULLED:
             return "pull"
         if channel != "telegram":
             raise NeverDelivered("unknown_channel", channel)

@@ -35,6 +35,7 @@ class Installation:
     var: Path
     bot_port: int = field(default_factory=free_port)
     console_port: int = field(default_factory=free_port)
+    api_port: int = field(default_factory=free_port)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     extra: dict[str, str] = field(default_factory=dict)
 
@@ -47,6 +48,11 @@ class Installation:
     def console(self) -> str:
         """Address of the staff console."""
         return f"http://127.0.0.1:{self.console_port}"
+
+    @property
+    def api(self) -> str:
+        """Address of the interface for other systems."""
+        return f"http://127.0.0.1:{self.api_port}"
 
     @property
     def password(self) -> str:
@@ -65,6 +71,7 @@ class Installation:
             "MINHU_VAR": str(self.var),
             "MINHU_BOT_PORT": str(self.bot_port),
             "MINHU_CONSOLE_PORT": str(self.console_port),
+            "MINHU_API_PORT": str(self.api_port),
             "MINHU_DATABASE_URL": self.database_url,
             **self.extra,
         }
@@ -76,7 +83,7 @@ class Installation:
         subprocess.run([sys.executable, "minhu.py", "prepare"], cwd=ROOT, env=self.environment(), check=True)
 
     def start(self, *names: str) -> None:
-        """Starts processes (bot, console, relay) and waits until their pages answer."""
+        """Starts processes (bot, console, api, relay) and waits until their pages answer."""
         for name in names:
             log = (self.var / f"{name}.log").open("ab")
             self.processes[name] = subprocess.Popen(
@@ -108,7 +115,11 @@ class Installation:
                 process.kill()
 
     def _await(self, name: str) -> None:
-        page = {"bot": self.chat + "/", "console": self.console + "/"}.get(name)
+        page = {
+            "bot": self.chat + "/",
+            "console": self.console + "/",
+            "api": self.api + "/open311/v2/discovery.json",
+        }.get(name)
         deadline = time.monotonic() + 90
         while page and time.monotonic() < deadline:
             if self.processes[name].poll() is not None:

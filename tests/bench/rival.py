@@ -40,7 +40,7 @@ class Rival:
 
     def __init__(self, python: Path) -> None:
         """`python`: of the environment it lies in."""
-        self._python = python
+        self.python = python
 
     @classmethod
     def bring(cls) -> Rival | None:
@@ -79,7 +79,7 @@ class Rival:
 
     def _ask(self, texts: Sequence[str]) -> tuple[float, list[Any]]:
         done = subprocess.run(
-            [self._python, "-c", ASK], input=json.dumps(list(texts)), capture_output=True, text=True, check=True
+            [self.python, "-c", ASK], input=json.dumps(list(texts)), capture_output=True, text=True, check=True
         )
         seconds, found = json.loads(done.stdout.splitlines()[-1])
         return seconds, found

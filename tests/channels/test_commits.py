@@ -135,3 +135,32 @@ def test_outside_a_shared_commit_a_shared_store_is_a_store(tmp_path: Path, count
     commits = counted(desk)
     desk.hear("web:a", "web", "m", "r1")
     assert len(commits) == 1 and len(Desk(SharedStore(desk.store.url), county).transcript("web:a")) == 1
+
+
+@pytest.mark.parametrize("together", [False, True])
+async def test_a_whole_is_one_commit_and_is_undone_as_one(desk: Desk, together: bool) -> None:
+    writing, commits = Commits(desk.store), counted(desk)
+
+    def two(name: str, fails: bool) -> None:
+        with desk.store.whole():
+            desk.hear(f"web:{name}", "web", "m", "r1")
+            desk.say(f"web:{name}", "r1", [Utterance("answer")])
+            if fails:
+                raise ValueError(name)
+
+    go = await busy(writing) if together else None
+    work = []
+    for name in ("a", "b", "c"):
+        work.append(asyncio.ensure_future(writing.do(lambda n=name: two(n, n == "b"))))
+        await asyncio.wait(work, timeout=0 if together else 10)
+    if go is not None:
+        go.set()
+    outcomes = await asyncio.gather(*work, return_exceptions=True)
+    assert [type(o) for o in outcomes] == [type(None), ValueError, type(None)]
+    assert len(commits) == (1 if together else 2)
+    assert [m.text for m in desk.transcript("web:a")] == ["m", "answer"] == [m.text for m in desk.transcript("web:c")]
+    with pytest.raises(NotFound):
+        desk.conversation("web:b")
+    desk.hear("web:d", "web", "m", "r1")
+    assert desk.conversation("web:d").id == "web:d"
+    writing.close()

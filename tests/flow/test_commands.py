@@ -81,10 +81,19 @@ def test_a_broken_county_file_is_one_line_with_file_and_line(tmp_path: Path) -> 
     assert done.returncode == 2 and "villages.csv" in done.stderr and "Traceback" not in done.stderr
 
 
+def test_a_key_for_another_system_is_printed_once_and_kept_as_its_hash(tmp_path: Path) -> None:
+    made = minhu("api-key", "city-app", MINHU_VAR=str(tmp_path))
+    key, file = made.stdout.strip(), tmp_path / "apikeys.csv"
+    assert made.returncode == 0 and len(key) >= 40 and key not in file.read_text()
+    assert file.read_text().splitlines()[1].startswith("city-app,") and file.stat().st_mode & 0o077 == 0
+    wrong = minhu("api-key", "City App", MINHU_VAR=str(tmp_path))
+    assert wrong.returncode == 2 and wrong.stderr.count("\n") == 1 and len(file.read_text().splitlines()) == 2
+
+
 def test_run_starts_everything_tells_where_and_ends_cleanly_on_ctrl_c(tmp_path: Path) -> None:
-    bot, console = free_port(), free_port()
+    bot, console, api = free_port(), free_port(), free_port()
     environment = {**os.environ, "MINHU_VAR": str(tmp_path / "var"), "MINHU_BOT_PORT": str(bot),
-                   "MINHU_CONSOLE_PORT": str(console)}  # fmt: skip
+                   "MINHU_CONSOLE_PORT": str(console), "MINHU_API_PORT": str(api)}  # fmt: skip
     log = tmp_path / "log"
     with log.open("wb") as out:
         process = subprocess.Popen(
@@ -99,13 +108,13 @@ def test_run_starts_everything_tells_where_and_ends_cleanly_on_ctrl_c(tmp_path: 
     while "Staff password" not in log.read_text() and time.monotonic() < deadline and process.poll() is None:
         time.sleep(0.5)
     told = log.read_text()
-    assert f"http://localhost:{bot}/" in told and f"http://localhost:{console}/" in told, told
+    assert all(f"http://localhost:{number}/" in told for number in (bot, console, api)), told
     assert (tmp_path / "var" / "staff-password").read_text() in told
     assert httpx.get(f"http://localhost:{bot}/").status_code == 200
     os.killpg(process.pid, signal.SIGINT)
     assert process.wait(30) == 0
     assert "Traceback" not in log.read_text(), log.read_text()[-3000:]
-    for number in (bot, console):
+    for number in (bot, console, api):
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", number)) != 0
 
