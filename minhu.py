@@ -189,12 +189,15 @@ def index_knowledge() -> None:
     """Builds the search index, or finds it built."""
     from knowledge.guides import GuideError
     from knowledge.library import Library
+    from knowledge.passage_store import SearchUnavailable
 
     started = time.monotonic()
     try:
         Library.open(var())
     except GuideError as wrong:
         raise Stop(f"A guide has an error: {wrong}") from wrong
+    except SearchUnavailable as wrong:
+        raise Stop(str(wrong)) from wrong
     if time.monotonic() - started > 5:
         say(f"Knowledge indexed, {time.monotonic() - started:.0f} s")
 

@@ -7,45 +7,23 @@ import json
 import shutil
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 
 import bm25s
 import numpy as np
 
+from knowledge.law_engine import GROUND_WEIGHT, Hit, LawEngine, PlainWords, firsts, passage_of
 from knowledge.meaning import Meaning, Vector, key_of, unpacked
-from knowledge.statutes import NOT_CITED_KINDS, Article, Statutes
+from knowledge.statutes import NOT_CITED_KINDS, Statutes, Version
 from knowledge.words import LayTerms, search_words
 
 FORMAT = 2
 PASSAGE_LENGTH = 320
 K1, B = 1.2, 0.5
-MEANING_WEIGHT, TERM_WEIGHT, LAW_WEIGHT, ASKED_WEIGHT, NAMED_WEIGHT = 0.4, 0.55, 0.15, 0.25, 0.5
-GROUND_WEIGHT = 0.4
-MOST_MENTIONS = 2
-# How sure it is that the best three hold an answer: fitted to lay questions (right) and to talk that is none (wrong).
-SURE_NEAR, SURE_COVERED, SURE_AHEAD, SURE_BASE = 10.4, 3.2, 1.0, -5.6
-SURE_COVERED_ONLY, SURE_BASE_ONLY = 7.1, -3.6  # where there are no vectors yet: words alone are less sure
+BLOCK = 16384  # vectors that are unpacked at once: 25 MB
 LOOK_AGAIN = 30.0  # seconds between two looks for what another process has learnt
-
-PlainWords = Mapping[tuple[str, int], str]
-
-
-@dataclass(frozen=True)
-class Hit:
-    """One article found: its number in the store, how well it fits, and its cosine, if that is known."""
-
-    article_id: int
-    score: float
-    near: float
-    known: bool
-
-
-def passage_of(article: Article, plain: str = "") -> str:
-    """What an article is found by: its law, its headings, how people ask for it, its own words."""
-    return " ".join(part for part in (article.law, article.heading, plain, *article.text.split()) if part)
 
 
 def read_by_meaning(passage: str) -> str:
@@ -53,14 +31,38 @@ def read_by_meaning(passage: str) -> str:
     return passage[:PASSAGE_LENGTH]
 
 
-class LawSearch:
+def citable(statutes: Statutes, today: date) -> list[Version]:
+    """Every text that is law on a day or will be, and may be cited."""
+    day = today.isoformat()
+    return [
+        v
+        for held in statutes.versions.values()
+        for v in held
+        if not v.unclear and (v.ends is None or v.ends > day) and v.kind not in NOT_CITED_KINDS
+    ]
+
+
+def fingerprint_of(statutes: Statutes, plain: PlainWords, today: date) -> str:
+    """A hash of what an index over these texts depends on; the county's own texts may change under the same date."""
+    versions = [v for held in statutes.versions.values() for v in held]
+    texts = sorted(str((v.law_id, v.starts, v.ends)) for v in versions)
+    own = [(a.id, a.label, a.text) for v in versions if v.own for a in statutes.articles(v, today)]
+    return hashlib.blake2b(repr((texts, own, sorted(plain.items()))).encode(), digest_size=8).hexdigest()
+
+
+def blocks(count: int) -> Iterator[slice]:
+    """Slices that make up `count` rows."""
+    return (slice(start, start + BLOCK) for start in range(0, count, BLOCK))
+
+
+class LawSearch(LawEngine):
     """Every article that is in force or will be, searchable; which of them are law today is decided when asked."""
 
     def __init__(
         self, statutes: Statutes, meaning: Meaning, folder: Path, lay: LayTerms, plain: PlainWords, today: date
     ) -> None:
-        self._statutes, self._meaning, self._lay, self._plain = statutes, meaning, lay, plain
-        self._asked = {law for law, _ in plain} | {law for term in lay.terms for law in term.laws}
+        super().__init__(lay, plain)
+        self._statutes, self._meaning = statutes, meaning
         self._reading = threading.Lock()
         self._load(folder, today)
         self._valid_on: tuple[str, Vector] | None = None
@@ -70,7 +72,7 @@ class LawSearch:
     # --- building --------------------------------------------------------------------------------------------------
 
     def _load(self, folder: Path, today: date) -> None:
-        home = folder / f"articles-{self._fingerprint()}"
+        home = folder / f"articles-{self._fingerprint(today)}"
         if not (home / "done").exists():
             self._build(home, today)
             for other in folder.glob("articles-*"):
@@ -88,22 +90,16 @@ class LawSearch:
         for row, (law, number) in enumerate(zip(self.law_of, self.numbers, strict=True)):
             self._rows_of.setdefault((self.laws[law], int(number)), []).append(row)
 
-    def _fingerprint(self) -> str:
-        texts = sorted(str((v.law_id, v.starts, v.ends)) for held in self._statutes.versions.values() for v in held)
-        own = (FORMAT, PASSAGE_LENGTH, K1, B, texts, sorted(self._plain.items()))
+    def _fingerprint(self, today: date) -> str:
+        own = (FORMAT, PASSAGE_LENGTH, K1, B, fingerprint_of(self._statutes, self._plain, today))
         return hashlib.blake2b(repr(own).encode(), digest_size=6).hexdigest()
 
     def _build(self, home: Path, today: date) -> None:
-        day = today.isoformat()
-        versions = [
-            v
-            for held in self._statutes.versions.values()
-            for v in held
-            if not v.unclear and (v.ends is None or v.ends > day) and v.kind not in NOT_CITED_KINDS
-        ]
+        versions = citable(self._statutes, today)
         articles = [(n, a) for n, v in enumerate(versions) for a in self._statutes.articles(v, today)]
         passages = [passage_of(a, self._plain.get((a.law, a.number), "")) for _, a in articles]
-        sought = [search_words(passage) for passage in passages]
+        once: dict[str, str] = {}  # a word is kept once, however many passages have it
+        sought = [[once.setdefault(word, word) for word in search_words(passage)] for passage in passages]
         words = bm25s.BM25(k1=K1, b=B)
         words.index(sought, show_progress=False)
         shutil.rmtree(home, ignore_errors=True)
@@ -133,9 +129,12 @@ class LawSearch:
 
     def _read_vectors(self) -> None:
         stored, known = self._meaning.known_keys(self.keys)
-        vectors = unpacked(stored)
-        middle = vectors[known].mean(axis=0) if known.any() else np.zeros(vectors.shape[1], dtype=np.float32)
-        vectors[known] = unpacked(vectors[known] - middle)
+        vectors = np.zeros(stored.shape, dtype=np.float32)
+        for block in blocks(len(stored)):
+            vectors[block] = unpacked(stored[block])
+        middle = (vectors.sum(axis=0, dtype=np.float64) / max(int(known.sum()), 1)).astype(np.float32)
+        for block in blocks(len(stored)):
+            vectors[block] = unpacked(np.where(known[block, None], vectors[block] - middle, 0.0))
         with self._reading:
             self._vectors, self._known, self._middle = vectors, known, middle
 
@@ -171,9 +170,6 @@ class LawSearch:
         self._meaning.learn(texts, lambda done: progress(done, len(texts)))
         self._read_vectors()
 
-    def _passage(self, article: Article) -> str:
-        return passage_of(article, self._plain.get((article.law, article.number), ""))
-
     # --- searching -------------------------------------------------------------------------------------------------
 
     def valid(self, today: date) -> Vector:
@@ -207,27 +203,17 @@ class LawSearch:
     def scores(self, question: str, near: Vector, known: Vector, named: Sequence[str] = ()) -> Vector:
         """(n,) how well every article fits the question; `named`: laws that the question names."""
         meant = self._lay.expand(question)
-        words = scaled(self.word_scores(search_words(question)))
-        terms = scaled(self.word_scores([w for term in meant.terms for w in search_words(term)]))
-        total = words + TERM_WEIGHT * terms
-        if known.any():
-            spread = max(float(near[known].std()), 1e-6)
-            total = total + MEANING_WEIGHT * np.where(known, np.maximum(near / spread, 0.0), 0.0)
-        favour = [
-            ASKED_WEIGHT * (law in self._asked)
-            + LAW_WEIGHT * min(meant.laws.get(law, 0), MOST_MENTIONS)
-            + NAMED_WEIGHT * (law in named)
-            for law in self.laws
-        ]
-        total = total + np.array(favour, dtype=np.float32)[self.law_of]
-        return total
+        words = self.word_scores(search_words(question))
+        terms = self.word_scores([w for term in meant.terms for w in search_words(term)])
+        spread = float(near[known].std()) if known.any() else 0.0
+        total = self.together(words, terms, near, known, spread)
+        return total + self.favour(self.laws, meant, named)[self.law_of]
 
     def find(
         self, question: str, top: int, today: date, named: Sequence[str] = (),
         grounds: Mapping[tuple[str, int], float] | None = None,
     ) -> list[Hit]:  # fmt: skip
-        """The best articles in force on a day, best first. `grounds`: articles that guides stand on which the question
-        may be about, with how likely it is."""
+        """The best articles in force on a day, best first."""
         self._look_again()
         near, known = self.nearness(question)
         scores = self.scores(question, near, known, named)
@@ -237,42 +223,18 @@ class LawSearch:
         count = min(top * 3, len(total))
         best = np.argpartition(-total, count - 1)[:count]
         best = best[np.argsort(-total[best])]
-        seen: set[tuple[int, int]] = set()
-        hits: list[Hit] = []
-        for row in best:
-            key = int(self.law_of[row]), int(self.numbers[row])
-            if key not in seen and np.isfinite(total[row]) and len(hits) < top:
-                seen.add(key)
-                hits.append(Hit(int(self.ids[row]), float(total[row]), float(near[row]), bool(known[row])))
-        return hits
+        rows = (int(row) for row in best[np.isfinite(total[best])])
+        return [
+            Hit(int(self.ids[row]), float(total[row]), float(near[row]), bool(known[row]))
+            for row in firsts(rows, lambda row: (int(self.law_of[row]), int(self.numbers[row])), top)
+        ]
 
-    def covered(self, question: str, article: Article) -> float:
-        """The share of a question's words, the rare ones counting more, that an article has; 0 to 1."""
-        asked = set(search_words(question)) | {
-            word for term in self._lay.expand(question).terms for word in search_words(term)
-        }
-        there = set(search_words(self._passage(article)))
-        weight = {word: self._rarity(word) for word in asked}
-        return sum(weight[word] for word in asked & there) / max(sum(weight.values()), 1e-6)
-
-    def sure(self, question: str, hits: Sequence[Hit], best: Article) -> float:
-        """How likely it is that the best hits answer the question, 0 to 1."""
-        covered = self.covered(question, best)
-        if hits[0].known:
-            ahead = hits[0].score - hits[1].score if len(hits) > 1 else 0.0
-            likely = SURE_NEAR * hits[0].near + SURE_COVERED * covered + SURE_AHEAD * ahead + SURE_BASE
-        else:
-            likely = SURE_COVERED_ONLY * covered + SURE_BASE_ONLY
-        return 1.0 / (1.0 + float(np.exp(-likely)))
+    def rarities(self, words: Collection[str]) -> Mapping[str, float]:
+        """How rare words are."""
+        return {word: self._rarity(word) for word in words}
 
     def _rarity(self, word: str) -> float:
         column = self._words.vocab_dict.get(word)
         starts = self._words.scores["indptr"]
         count = int(starts[column + 1] - starts[column]) if column is not None else 0
         return float(np.log(1 + len(self.ids) / max(count, 1)))
-
-
-def scaled(scores: Vector) -> Vector:
-    """Scores divided by the best of them."""
-    best = scores.max() if len(scores) else 0.0
-    return scores / best if best > 0 else scores

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
@@ -17,9 +18,11 @@ from knowledge.followups import Followups
 from knowledge.guide_search import Found, GuideSearch
 from knowledge.guides import Blanks, Guide, load_beyond, load_guides
 from knowledge.law_answers import SHORT, LawAnswers, Told
+from knowledge.law_engine import LawEngine
 from knowledge.law_search import LawSearch
 from knowledge.meaning import Meaning
 from knowledge.named_law import LawNames, Named
+from knowledge.postgres_search import PostgresSearch
 from knowledge.statutes import IN_FORCE, Article, Statutes
 from knowledge.words import LayTerms, load_plain_words, search_words
 
@@ -88,7 +91,7 @@ class Library:
     """Everything the bot may say. Safe to use from several threads."""
 
     def __init__(
-        self, statutes: Statutes, search: LawSearch, guides: GuideSearch, blanks: Blanks,
+        self, statutes: Statutes, search: LawEngine, guides: GuideSearch, blanks: Blanks,
         wording: Mapping[str, Mapping[str, str]], followups: Followups, meaning: Meaning, today: Callable[[], date],
     ) -> None:  # fmt: skip
         self.statutes, self.search, self.guides, self._meaning = statutes, search, guides, meaning
@@ -108,12 +111,20 @@ class Library:
         today: Callable[[], date] = date.today,
         folder: Path | None = None,
     ) -> Library:
-        """Loads guides and statutes; builds the index under `var`/index where there is none, else loads it."""
+        """Loads guides and statutes; builds the index under `var`/index where there is none, else loads it.
+
+        With MINHU_SEARCH_URL the articles are searched in that PostgreSQL instead. Raises SearchUnavailable.
+        """
         folder = folder or Path(__file__).parent
         index = var / "index"
         meaning = Meaning(index)
         statutes = Statutes.open(var)
-        search = LawSearch(statutes, meaning, index, LayTerms.load(), load_plain_words(), today())
+        lay, plain, url = LayTerms.load(), load_plain_words(), os.environ.get("MINHU_SEARCH_URL")
+        search = (
+            PostgresSearch(statutes, meaning, url, lay, plain, today())
+            if url
+            else LawSearch(statutes, meaning, index, lay, plain, today())
+        )
         guides = GuideSearch(list(load_guides(folder)), meaning, list(load_beyond(folder)))
         wording = read_yaml("wording.yml")
         blanks = Blanks(county_blanks, read_yaml("blanks.yml"), wording["blank"])

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from knowledge.law_search import LawSearch
 from knowledge.library import Library
 from knowledge.meaning import PACKED, Meaning, pack
 
@@ -20,6 +21,8 @@ def main(var: Path) -> int:
     """Learns and packs. Returns the exit status."""
     os.nice(10)
     library = Library.open(var)
+    if not isinstance(library.search, LawSearch):
+        sys.exit("unset MINHU_SEARCH_URL: vectors are packed from the embedded index")
     rows = library.search.asked_about()
     library.learn(lambda done, of: print(f"\r{done}/{of}", end="", flush=True), most=len(rows))
     keys = np.concatenate([library.search.keys[rows], library.guides.keys])

@@ -21,6 +21,7 @@ IN_FORCE, ANNOUNCED, REPEALED, UNCLEAR = "in_force", "announced", "repealed", "u
 NOT_CITED_KINDS = frozenset({"修正案", "修改决定"})
 PACKAGE_REPEALED, PACKAGE_FORMER = "已废止", "历史版本"
 IMPORTED = 1_000_000_000
+OWN = "own:"
 LARGEST_NUMBER = 5000
 HEADING_LINE = re.compile(r"^第[一二三四五六七八九十百]+(编|分编|章|节)\s+\S{1,40}$")
 HEADING_NUMBER = re.compile(r"^第[一二三四五六七八九十百]+(编|分编|章|节)\s*")
@@ -49,6 +50,11 @@ class Version:
     starts: str
     ends: str | None = None
     unclear: bool = False
+
+    @property
+    def own(self) -> bool:
+        """Whether the county imported it."""
+        return self.law_id.startswith(OWN)
 
     def holds_on(self, day: str) -> bool:
         """Whether this text is in force on an ISO day."""
@@ -253,7 +259,7 @@ class Statutes:
             )
 
     def _source_of(self, version: Version) -> tuple[sqlite3.Connection, int]:
-        if self._imported and version.law_id.startswith("own:"):
+        if self._imported and version.own:
             return self._imported, IMPORTED
         return self._package, 0
 
@@ -320,7 +326,7 @@ def put_right(versions: list[Version], said: dict[str, Any]) -> list[Version]:
 
 def law_id_of(passage: Passage) -> str:
     """The store's own key of an imported text: one for each law and version."""
-    return f"own:{plain_name(passage.law)}:{passage.published}"
+    return f"{OWN}{plain_name(passage.law)}:{passage.published}"
 
 
 def keep(store: sqlite3.Connection, passage: Passage) -> None:
