@@ -21,8 +21,8 @@ from cases.shield import Shield, read_keys, write_keys
 from cases.store import Store, cases, counters, events, messages
 
 BATCH = 200
-#: what is sealed has its own columns, named so; what the bot remembers of a dialogue is sealed as a whole
-SUFFIX, DIALOGUES = "_sealed", ("dialogues", "state")
+#: a column whose name ends so is sealed, in whatever table; what the bot remembers of a dialogue is sealed as a whole
+SUFFIX, DIALOGUES = "sealed", ("dialogues", "state")
 #: by then a process that read the old keys has committed what it sealed with them
 SETTLED = 5.0
 #: begins the name of a counter: up to which id a table may hold rows from before there was a shield

@@ -172,6 +172,19 @@ def test_what_no_key_opens_is_counted_and_left_alone(desk: Desk, path: Path) -> 
         assert foreign in read.execute(sa.select(messages.c.text_sealed)).scalars().all()
 
 
+def test_a_table_that_came_later_is_resealed_with_the_others(desk: Desk, path: Path) -> None:
+    with desk.store.write() as write:
+        write.execute(sa.text("create table later (code varchar(9) primary key, sealed text)"))
+        rows = [{"code": str(n), "sealed": desk.shield.seal(PHONE)} for n in range(450)]
+        write.execute(sa.text("insert into later values (:code, :sealed)"), rows)
+    try:
+        assert rotate(desk, path) == 459
+        assert sealing.count([desk.store], desk.shield)["later.sealed"] == Counter({0: 450})
+    finally:
+        with desk.store.write() as write:
+            write.execute(sa.text("drop table later"))
+
+
 def test_two_rotations_do_not_run_at_once(desk: Desk, path: Path) -> None:
     from filelock import FileLock
 
