@@ -321,13 +321,15 @@ def relay(_: argparse.Namespace) -> int:
     from cases.desk import Desk
     from cases.relay import Relay
     from cases.store import Store
+    from cases.stored_reports import due_reports
     from channels.push import deliver
 
     desk = Desk(Store(database_url()), County.load(city()))
     outside = open_handovers(desk)
     if outside is not None:
         outside.start()
-    Relay(desk.store, deliver, outside.take if outside else None).run()
+    chores = (desk.watch, lambda: due_reports(desk.store, desk.county))
+    Relay(desk.store, deliver, outside.take if outside else None).run(chores=chores)
     if outside is not None:
         outside.finish()
     return 0
@@ -347,7 +349,7 @@ def open_handovers(desk: Any) -> Any:
     if system is None:
         return None
     say(f"Cases go to {settings.url} ({settings.system}{', staging: this machine only' if settings.staging else ''})")
-    return Handovers(desk, system, tries=settings.tries)
+    return Handovers(desk, system, moved=desk.outside, tries=settings.tries)
 
 
 def index(_: argparse.Namespace) -> int:

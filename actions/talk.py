@@ -24,6 +24,7 @@ OPENED_BY = {
 }  # fmt: skip
 USUAL = ("report_problem", "ask", "consult_law")
 WORTH_OFFERING = 0.08
+LOOKS_SHOWN = 5
 
 
 class ActionCancel(Action):
@@ -82,11 +83,32 @@ class ActionWhyAsk(Action):
         """See parent class."""
         if "privacy" in Turn.of(tracker).codes.get("signal", ()):
             said.utter_message(response="utter_privacy")
+            tell_looks(said, Turn.of(tracker), office())
             return []
         asked = tracker.slots.get("asked")
         known = {"what", "where", "town", "since", "contact", "urgent", "facts"}
         said.utter_message(response=f"utter_why_{asked}" if asked in known else "utter_why")
         return []
+
+
+def tell_looks(said: CollectingDispatcher, turn: Turn, at: Office) -> None:
+    """Who of the staff looked at the resident's newest case: roles and times, and the reasons given for its contact."""
+    own = at.desk.cases_of(turn.conversation_id)
+    if not own:
+        return
+    case = max(own, key=lambda c: c.created_at)
+    seen = at.desk.who_looked(turn.conversation_id, case.id)
+    lines = [
+        at.term(
+            f"look_{look.action}", turn.language, at=at.moment(look.at, turn.language),
+            role=look.name or at.term(f"role_{look.role or 'system'}", turn.language), reason=look.reason or "",
+        )
+        for look in seen[-LOOKS_SHOWN:]
+    ]  # fmt: skip
+    if lines:
+        said.utter_message(response="utter_looks", number=case.number, count=str(len(seen)), lines="\n".join(lines))
+    else:
+        said.utter_message(response="utter_no_looks", number=case.number)
 
 
 class ActionSwitchLanguage(Action):

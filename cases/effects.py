@@ -272,6 +272,7 @@ EFFECTS: Mapping[str, Effect] = {
     "suspend": _suspend,
     "resume": _resume,
     "answer": _answered,
+    "outside_answer": _answered,
     "supervise": lambda s: {"supervised_at": s.now},
     "verify_failed": _not_solved,
     "close": lambda s: {"closed_at": s.now, "verified": s.given.verified},

@@ -17,7 +17,7 @@ from cases.rows import case_of
 from cases.store import Store, cases, events, messages
 
 #: moves whose note is said to the resident
-PUBLIC = ("answer", "close", "refuse")
+PUBLIC = ("answer", "outside_answer", "close", "refuse", "uphold")
 
 
 @dataclass(frozen=True)

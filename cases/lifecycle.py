@@ -122,6 +122,8 @@ TABLE = (
     Move("suspend", ("handling",), "suspended", _CLERKS, "suspended", ("note",), when="no_emergency"),
     Move("resume", ("suspended",), "handling", ("unit", *_CLERKS), "resumed"),
     Move("answer", ("handling",), "answered", _WORKS, "answered", ("note",)),
+    Move("outside_note", OPEN, None, ("system",), "outside_note", ("note",)),
+    Move("outside_answer", ("registered", *RUNNING), "answered", ("system",), "outside_answer", ("note",)),
     Move("supervise", tuple(s for s in OPEN if s != "reported"), None, _RULERS, None, ("note",)),
     Move("verify_failed", ("answered",), "handling", _CLERKS, "redone", ("note",)),
     Move("close", ("answered",), "closed", _CLERKS, "closed", ("verified",), ("note",)),

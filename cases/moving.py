@@ -35,6 +35,7 @@ EVENT = events.insert()
 PRESSING = (0, 1, 2)
 WATCHED = 200
 _SYSTEM = "system"
+OUTSIDE = ("outside_note", "outside_answer")
 #: new values that the event of a move tells, beside what was given
 TOLD = frozenset({"unit", "level", "adviser", "support", "due_at", "in_time", "rating"})
 #: what a report counts a case under: where a move changes it, its event tells what it was before
@@ -93,6 +94,21 @@ class Moving(Conversations):
                 raise Stale(case_of(row))
             self._make(write, row, self._found(row, move, role), told, actor, role)
             return self._case_by_id(write, row["id"])
+
+    def outside(self, case_id: int, status: str, note: str | None) -> None:
+        """How a case stands in the system outside: open (news only) or closed (an answer that we still verify).
+
+        Told twice it counts once; what the case's own status doesn't allow any more is passed over.
+        """
+        with self.store.write() as write:
+            row = self._need_case(write, case_id)
+            word = note or self._notices.word(f"outside_{'closed' if status == 'closed' else 'open'}", row["language"])
+            told = sa.select(events.c.note).where(events.c.case_id == case_id, events.c.move.in_(OUTSIDE))
+            if self.shield.keep(word, STAFF)[0] in list(write.execute(told).scalars()):
+                return
+            move = MOVES["outside_answer" if status == "closed" else "outside_note"]
+            if move in allowed(row["status"], _SYSTEM, row["kind"], standing(self.county, row, self.clock())):
+                self._make(write, row, move, Given(note=word), _SYSTEM, _SYSTEM)
 
     def watch(self) -> int:
         """Moves what stood too long: up a level, overdue at the top, an emergency nobody acknowledged.

@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -24,6 +25,8 @@ LEASE = timedelta(seconds=60)
 BACKOFF = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=5), timedelta(minutes=30))
 GIVE_UP_AFTER = 12
 BATCH = 20
+#: seconds
+CHORES_EVERY = 20.0
 
 Deliver = Callable[[Message, Conversation], Any]
 HandOver = Callable[[dict[str, Any]], Any]
@@ -67,18 +70,30 @@ class Relay:
         self._shield = shield
         self._stop = threading.Event()
 
-    def run(self, pause: float = 0.5) -> None:
-        """Until SIGTERM or SIGINT."""
+    def run(self, pause: float = 0.5, chores: Sequence[Callable[[], Any]] = ()) -> None:
+        """Until SIGTERM or SIGINT. `chores` are seen to now and then: limits that have passed, say."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop.set())
+        next_chores = 0.0
         while not self._stop.is_set():
             try:
                 worked = self.run_once()
             except sa.exc.SQLAlchemyError:
                 log.exception("the store refused; trying again")
                 worked = 0
+            if time.monotonic() >= next_chores:
+                next_chores = time.monotonic() + CHORES_EVERY
+                for chore in chores:
+                    self._do(chore)
             if not worked:
                 self._stop.wait(pause)
+
+    @staticmethod
+    def _do(chore: Callable[[], Any]) -> None:
+        try:
+            chore()
+        except Exception:
+            log.exception("a chore failed; it is tried again")
 
     def run_once(self) -> int:
         """One batch; returns how many rows were handled."""

@@ -289,8 +289,9 @@ class Store:
 def _engine(url: str) -> Engine:
     if not url.startswith("sqlite"):
         return sa.create_engine(
-            url, future=True, pool_pre_ping=True, pool_size=5, max_overflow=20, hide_parameters=True
-        )
+            url, future=True, pool_pre_ping=True, pool_size=5, max_overflow=20, hide_parameters=True,
+            json_serializer=_json,
+        )  # fmt: skip
     engine = sa.create_engine(
         url,
         future=True,

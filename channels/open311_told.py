@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from cases.case import Case, mask_words
+from cases.case import Case
 from cases.county import Category, County
 from cases.filings import Filing
+from cases.redact import PUBLIC, redact
 from channels import open311_form as form
 from channels.open311_interface import Interface
 
@@ -37,7 +38,7 @@ def request(filing: Filing, at: Interface, language: str) -> dict[str, Any]:
         "status_notes": _masked(filing.said),
         "service_name": county.category(case.category).name[language] if case.category else None,
         "service_code": case.category,
-        "description": mask_words(case.words[0]),
+        "description": redact(case.words[0], PUBLIC),
         "agency_responsible": _unit(case.unit, county, language),
         "service_notice": notice(case, at, language) if filing.open else None,
         "requested_datetime": w3(case.created_at, county),
@@ -53,7 +54,7 @@ def request(filing: Filing, at: Interface, language: str) -> dict[str, Any]:
 
 
 def _masked(text: str | None) -> str | None:
-    return mask_words(text) if text else None
+    return redact(text, PUBLIC) if text else None
 
 
 def _unit(code: str | None, county: County, language: str) -> str | None:

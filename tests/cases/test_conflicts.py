@@ -54,7 +54,7 @@ def test_the_event_tells_of_a_conflict_and_of_no_party(desk: Desk) -> None:
     consult(desk, "k1", facts("张三丰", "王大发"), contact="13812345678")
     boss = consult(desk, "k2", facts("王大发", "张三丰"))
     events = [e for e in desk.timeline(boss.id) if e.move == "conflict"]
-    assert len(events) == 1 and events[0].before == events[0].after == "reported"
+    assert len(events) == 1 and events[0].before == events[0].after == "registered"
     told = str([(e.note, e.detail) for e in desk.timeline(boss.id)])
     assert "张三" not in told and "138" not in told and events[0].detail == {}
 
@@ -117,7 +117,9 @@ def test_a_closed_and_a_withdrawn_consultation_still_bind_the_adviser(desk: Desk
 def test_an_adviser_who_gave_the_case_back_has_read_it_and_is_bound(desk: Desk, county: County, store: Store) -> None:
     first = consult(desk, "k1", facts("张三丰", "王大发"))
     assert first.adviser
-    back = desk.move(first.id, "return_case", actor=first.adviser, role="adviser", version=first.version, note="忙")
+    back = desk.move(
+        first.id, "return_case", actor=first.adviser, role="adviser", version=first.version, note="忙", ground="回避"
+    )
     other = county.advisers[-1].login
     moved = desk.move(back.id, "dispatch", actor="op", role="operator", version=back.version, adviser=other)
     assert moved.adviser == other

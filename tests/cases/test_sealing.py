@@ -18,6 +18,7 @@ from cases.relay import Relay
 from cases.shield import Shield
 from cases.store import Store, audit, cases, counters, events, messages, outbox
 from tests.cases.conftest import Clock
+from tests.cases.moves import walk
 
 PHONE, OTHER_PHONE, IDENTITY, NAME, DOOR = "13812345678", "13987654321", "430281197001011234", "张伟", "2单元402"
 SECRETS = (PHONE, OTHER_PHONE, IDENTITY, NAME, DOOR, "一三八一二三四五六七八", "zhangwei88", "John Smith")
@@ -44,11 +45,7 @@ def story(desk: Desk) -> Case:
     case = desk.amend(case.id, actor="op", role="operator", version=desk.case(case.id).version, since_said=f"问{PHONE}")
     desk.look(case.id, actor="op", role="operator")
     desk.reveal(case.id, actor="op", role="operator", reason=f"打{PHONE}核实，本人{NAME}，同意")
-    for move, role, note in (
-        ("register", "operator", None), ("dispatch", "operator", None), ("accept", "unit", None),
-        ("answer", "unit", f"已打{PHONE}告知住户"), ("close", "operator", None),
-    ):  # fmt: skip
-        case = desk.move(case.id, move, actor="s", role=role, version=desk.case(case.id).version, note=note)
+    case = walk(desk, case, "register", "dispatch", "accept", ("answer", {"note": f"已打{PHONE}告知住户"}), "close")
     desk.ask_for_person("web:1", "asked", "r1")
     desk.take_over("web:1", "op")
     desk.staff_say("web:1", "op", f"您好，是{PHONE}吗？")
@@ -184,7 +181,9 @@ def test_what_goes_out_is_the_whole_notice(desk: Desk, clock: Clock) -> None:
         said.append(message.text)
         return "sent"
 
-    desk.move(case.id, "refuse", actor="op", role="operator", version=case.version, note="请拨打0731-23231234")
+    desk.move(
+        case.id, "refuse", actor="op", role="operator", version=case.version, note="请拨打0731-23231234", door="court"
+    )
     relay = Relay(desk.store, deliver, clock=clock, shield=Shield("test secret"))
     while relay.run_once():
         pass

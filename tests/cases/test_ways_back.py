@@ -10,35 +10,15 @@ from cases.case import Case, Matter
 from cases.desk import Desk, Refused
 from cases.routing import Place, ladder
 from tests.cases.conftest import Clock
+from tests.cases.moves import walk
 
 TOWN, VILLAGE = "430281004", "430281004212"
 GRID = f"{VILLAGE}-01"
-ROLE = {
-    "accept": "unit", "return_case": "unit", "dispute": "unit", "answer": "unit", "escalate": "unit",
-    "ask_extension": "unit", "contribute": "support", "rule": "leader", "supervise": "leader",
-}  # fmt: skip
-USUAL: dict[str, dict[str, Any]] = {
-    "return_case": {"note": "不归我们管", "ground": "权责清单第 12 项"},
-    "dispute": {"note": "还是不归我们管", "ground": "权责清单第 12 项"},
-    "answer": {"note": "已清运"},
-    "close": {"verified": "on_site"},
-    "refuse": {"note": "法院已经受理", "door": "court"},
-}
 
 
 def filed(desk: Desk, key: str = "k1", category: str = "urban.rubbish", **more: Any) -> Case:
     told = {"town": TOWN, "village": VILLAGE, "grid": GRID, "contact": "13800000000", **more}
     return desk.file(Matter("web:1", key, "complaint", ("垃圾堆了三天。还有路灯也不亮。",), category=category, **told))
-
-
-def walk(desk: Desk, case: Case, *steps: str | tuple[str, dict[str, Any]]) -> Case:
-    """Makes the steps one after the other, each by the role that usually does."""
-    for step in steps:
-        code, given = (step, {}) if isinstance(step, str) else step
-        told = {**USUAL.get(code, {}), **given}
-        role = told.pop("role", ROLE.get(code, "operator"))
-        case = desk.move(case.id, code, actor=f"a-{role}", role=role, version=desk.case(case.id).version, **told)
-    return case
 
 
 def notices(desk: Desk, of: str = "web:1") -> list[str]:
