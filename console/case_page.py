@@ -9,13 +9,14 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from cases.case import Case
-from cases.county import Unit
+from cases.county import Adviser, Unit
 from cases.desk import NotFound, Refused, Stale
 from cases.doubts import doubts
 from cases.effects import VERIFIED, Given
 from console.facts_box import facts_box
-from console.page import OVERSEERS, Forbidden, Page, Who, back, form_of, page_of, signed_in
+from console.page import OVERSEERS, Page, Who, back, form_of, page_of, seen, signed_in, whole
 from console.photo_page import photos_of
+from console.registry_page import box
 from console.timeline import lines
 
 router = APIRouter()
@@ -76,23 +77,12 @@ def page_for(
         photos=photos_of(pages, case.conversation_id),
         doubts=doubts(case, pages.county) if full and case.step < DISPATCHED else [],
         facts_box=facts_box(pages, who, case),
+        registry=box(request, who, case),
         followers=pages.desk.followers(case.id),
         told=told,
         contact=contact,
         now=pages.desk.clock(),
     )
-
-
-def seen(pages: Page, who: Who, number: str) -> tuple[Case, str]:
-    """The case, and in which role this member of staff has it. Raises NotFound, Forbidden."""
-    case = pages.desk.look(number, actor=who.login, role=who.role)
-    if who.role == "unit" and case.unit != who.unit:
-        if who.unit not in pages.desk.support(case.id):
-            raise Forbidden
-        return case, "support"
-    if who.role == "adviser" and case.adviser != who.login:
-        raise Forbidden
-    return case, who.role
 
 
 @dataclass(frozen=True)
@@ -102,6 +92,7 @@ class Choices:
     units: list[Unit]
     doors: tuple[str, ...]
     verified: tuple[str, ...]
+    advisers: tuple[Adviser, ...]
 
     @classmethod
     def of(cls, pages: Page, case: Case) -> Choices:
@@ -109,7 +100,7 @@ class Choices:
         county = pages.county
         near = [v.code for v in county.villages if v.town_code == case.town]
         near += [g.code for g in county.grids_of(case.village or "")]
-        return cls([*county.units, *map(county.unit, near)], pages.desk.doors, VERIFIED)
+        return cls([*county.units, *map(county.unit, near)], pages.desk.doors, VERIFIED, county.advisers)
 
 
 @router.post("/cases/{number}/move")
@@ -180,8 +171,3 @@ async def reveal(request: Request, number: str) -> Response:
     except Refused as refused:
         return page_for(request, pages, who, number, 409, told=f"refused_{refused.code}")
     return page_for(request, pages, who, number, contact=contact)
-
-
-def whole(text: str | None) -> int:
-    """A whole number from a form, -1 for anything else (which no version equals)."""
-    return int(text) if text and text.isdigit() else -1

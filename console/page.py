@@ -15,7 +15,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from cases.attachments import Attachments
-from cases.case import mask_words
+from cases.case import Case, mask_words
 from cases.county import County
 from cases.desk import Desk
 from cases.doubts import summary
@@ -134,6 +134,23 @@ def signed_in(request: Request, *roles: str) -> Who:
     if roles and who.role not in roles:
         raise Forbidden
     return who
+
+
+def seen(pages: Page, who: Who, number: str) -> tuple[Case, str]:
+    """The case, and in which role this member of staff has it. Raises NotFound, Forbidden."""
+    case = pages.desk.look(number, actor=who.login, role=who.role)
+    if who.role == "unit" and case.unit != who.unit:
+        if who.unit not in pages.desk.support(case.id):
+            raise Forbidden
+        return case, "support"
+    if who.role == "adviser" and case.adviser != who.login:
+        raise Forbidden
+    return case, who.role
+
+
+def whole(text: str | None) -> int:
+    """A whole number from a form, -1 for anything else (which no version equals)."""
+    return int(text) if text and text.isdigit() else -1
 
 
 def form_token(request: Request) -> str:

@@ -20,8 +20,7 @@ from cases.desk import Desk, NotFound, Refused, Stale
 from cases.records import Records
 from cases.registry import LINK_ROLES, RESIDENT, Entry, Linked, Near, Registry, fields_of, kind_names, subkind_name
 from cases.registry_form import FIELDS, KINDS, NEEDED, ORGANISATION, PERSON, RegistryRefused, lines, pairs, terms
-from console.case_page import seen, whole
-from console.page import Forbidden, Page, Who, back, form_of, page_of, signed_in
+from console.page import Forbidden, Page, Who, back, form_of, page_of, seen, signed_in, whole
 
 router = APIRouter()
 EDITORS = ("operator", "administrator")
@@ -420,7 +419,7 @@ def case_registry_page(
 ) -> HTMLResponse:
     """The page with, after a form, what is wrong with it."""
     try:
-        case = seen(pages, who, number)
+        case, _ = seen(pages, who, number)
     except NotFound:
         return pages.show(request, "forbidden.html", http=404, who=who)
     return pages.show(
