@@ -138,6 +138,7 @@ TABLE = (
     Move("join", OPEN, None, ("resident",)),
     Move("leave", OPEN, None, ("resident",)),
     Move("add", (*OPEN, "closed", "rated"), None, ("resident",)),
+    Move("hide", STATUSES, None, _CLERKS, None, ("part",)),
     Move("comment", STATUSES, None, _STAFF, None, ("note",)),
 )
 MOVES = {move.code: move for move in TABLE}

@@ -157,6 +157,8 @@ class Moving(Conversations):
         if move.code == "merge":
             other = self._merge(write, row, given, actor, role)
             detail["other"], change["merged_into"] = other["number"], other["id"]
+        elif move.code == "hide":
+            detail, change = {}, self._hidden(row, given)
         elif move.code == "split":
             detail["other"], change = self._split(write, row, given), {}
         self._apply(write, row, move, change, actor, role, given.note, detail, ref)
@@ -197,6 +199,14 @@ class Moving(Conversations):
         status = other["status"]
         self._event(write, other["id"], "take_in", status, status, actor, role, words, self.clock(), detail)
         return other
+
+    def _hidden(self, row: Any, given: Given) -> dict[str, Any]:
+        """Words without a part that tells too much: the unit no longer sees it, a reveal still does."""
+        part = str(given.part).strip()
+        if not any(part in words for words in row["words"]):
+            raise Refused("part_unknown")
+        words, sealed = self.shield.hide(row["words"], row["words_sealed"], part)
+        return {"words": words, "words_sealed": sealed}
 
     def _split(self, write: Connection, row: Any, given: Given) -> str:
         """A second case from a part of the resident's own words. Returns its number."""

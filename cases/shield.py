@@ -17,6 +17,8 @@ from cases.redact import UNIT, redact
 KEY_FILE = "contacts.key"
 #: stands among sealed texts for one that hides nothing
 NOTHING = "-"
+#: stands for each sign that staff hid by hand
+BAR = "█"
 
 
 class Shield:
@@ -88,6 +90,16 @@ class Shield:
             return [*shown, text], None
         before = sealed.split(" ") if sealed else [NOTHING] * len(shown)
         return [*shown, seen or ""], " ".join([*before, original or NOTHING])
+
+    def hide(self, shown: Sequence[str], sealed: str | None, part: str) -> tuple[list[str], str | None]:
+        """Words as shown without `part`, which a black bar takes the place of, and the originals sealed beside them."""
+        before = sealed.split(" ") if sealed else [NOTHING] * len(shown)
+        bare = [text.replace(part, BAR * len(part)) for text in shown]
+        originals = [
+            (self.seal(text) or NOTHING) if one == NOTHING and text != left else one
+            for text, left, one in zip(shown, bare, before, strict=True)
+        ]
+        return bare, " ".join(originals)
 
     def open_all(self, shown: Sequence[str], sealed: str | None) -> tuple[str, ...]:
         """The words of `seal_all` as they were told. Raises PermissionError."""

@@ -26,7 +26,7 @@ DISPATCHED = 3
 RARE = frozenset(
     {
         "reassign", "merge", "split", "refuse", "extend", "suspend", "supervise", "comment", "escalate", "return_case",
-        "dispute", "ask_extension", "reopen",
+        "dispute", "ask_extension", "reopen", "hide",
     }
 )  # fmt: skip
 RETURNS = ("return_case", "dispute")

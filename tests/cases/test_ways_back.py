@@ -255,3 +255,15 @@ def test_amber_comes_before_red(desk: Desk) -> None:
 def test_a_place_of_which_only_the_town_is_known_starts_at_the_city_or_town(desk: Desk) -> None:
     assert [s.level for s in ladder(desk.county, "urban.rubbish", Place(TOWN))] == ["city"]
     assert [s.level for s in ladder(desk.county, "rural.water", Place(TOWN))] == ["town", "city"]
+
+
+def test_a_part_that_tells_too_much_is_hidden_from_the_unit_and_kept_sealed(desk: Desk) -> None:
+    case = filed(desk)
+    with pytest.raises(Refused, match="part_unknown"):
+        walk(desk, case, ("hide", {"part": "没说过的话"}))
+    hidden = walk(desk, case, ("hide", {"part": "还有路灯也不亮。"}))
+    assert hidden.words == ("垃圾堆了三天。████████",) and hidden.hidden
+    told = desk.timeline(case.id)[-1]
+    assert told.move == "hide" and "路灯" not in str(told)
+    full = desk.reveal(case.id, actor="op", role="operator", reason="核对原话")
+    assert full.words == case.words
