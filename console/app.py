@@ -17,6 +17,7 @@ from cases.desk import Desk
 from cases.store import Store
 from console import case_page, conversation_page, figures_page, knowledge_page, photo_page, queue_page, sign_in_page
 from console.page import Forbidden, NotSignedIn, Page, to_sign_in, told_forbidden
+from console.reports_page import router as reports
 
 HERE = Path(__file__).parent
 SECURITY = {
@@ -37,6 +38,7 @@ def make_app(desk: Desk | None = None, county: County | None = None, secret: str
     app.state.page = Page(desk, county, HERE, Attachments(var / "attachments"))
     for part in (sign_in_page, queue_page, case_page, conversation_page, photo_page, figures_page, knowledge_page):
         app.include_router(part.router)
+    app.include_router(reports)
     app.mount("/static", StaticFiles(directory=HERE / "static"), name="static")
     app.add_exception_handler(NotSignedIn, to_sign_in)
     app.add_exception_handler(Forbidden, told_forbidden)
