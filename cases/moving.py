@@ -18,7 +18,7 @@ from cases.effects import Given, Scene, changes, place_of, standing
 from cases.errors import NotFound, Refused, Stale
 from cases.lifecycle import MOVES, OPEN, RUNNING, Move, allowed
 from cases.notices import Notices
-from cases.redact import STAFF, UNIT
+from cases.redact import STAFF, UNIT, redact
 from cases.rows import case_of
 from cases.shield import Shield
 from cases.store import Store, cases, events, followers, supporters
@@ -290,12 +290,16 @@ class Moving(Conversations):
     def _notify(
         self, write: Connection, row: Any, code: str, note: str | None, detail: Mapping[str, Any] | None = None
     ) -> None:
-        """Tells the resident who filed the case and everybody who joined it, each in their own chat and language."""
+        """Tells the resident who filed the case and everybody who joined it, each in their own chat and language.
+
+        Numbers in a note are for the one who filed the case, not for those who joined it.
+        """
         version = write.execute(sa.select(cases.c.version).where(cases.c.id == row["id"])).scalar_one()
         ref = f"notice:{row['id']}:{version}:{code}"
         for told in (row["conversation_id"], *self._followers(write, row["id"])):
             language = self._need_conversation(write, told)["language"]
-            text, buttons = self._notices.render(code, language, self._blanks(row, language, note, detail or {}))
+            said = note if told == row["conversation_id"] or not note else redact(note, STAFF)
+            text, buttons = self._notices.render(code, language, self._blanks(row, language, said, detail or {}))
             message = self._append(
                 write, told, ref, "notice", text, buttons=buttons, delivery="waiting", case_id=row["id"]
             )

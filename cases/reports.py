@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -130,21 +131,26 @@ def tally(
     told: Iterable[Told], county: County, start: datetime, end: datetime
 ) -> tuple[Counts, dict[str, dict[str, Counts]]]:
     """The counts in all, and by view and code, of cases in any order."""
-    total: Counts = {}
+    total: Counts = defaultdict(int)
     views: dict[str, dict[str, Counts]] = {name: {} for name in VIEWS}
 
     def level_of(code: str) -> str:
         return county.unit(code).level if county.has_unit(code) else ""
 
-    for case in told:
+    def cells_of(hand: Hand, facts: Facts) -> list[Counts]:
+        codes = (hand.code, hand.level, facts.town, facts.grid, facts.category)
+        return [total, *(views[v].setdefault(code, defaultdict(int)) for v, code in zip(VIEWS, codes, strict=True))]
 
-        def book(name: str, hand: Hand, many: int, facts: Facts = case.facts) -> None:
+    for case in told:
+        touched: dict[Hand, list[Counts]] = {}
+
+        def book(name: str, hand: Hand, many: int, touched: Any = touched, facts: Facts = case.facts) -> None:
             if not many:
                 return
-            total[name] = total.get(name, 0) + many
-            for view, code in zip(VIEWS, (hand.code, hand.level, facts.town, facts.grid, facts.category), strict=True):
-                cell = views[view].setdefault(code, {})
-                cell[name] = cell.get(name, 0) + many
+            if hand not in touched:
+                touched[hand] = cells_of(hand, facts)
+            for cell in touched[hand]:
+                cell[name] += many
 
         Life(start, end, case.facts.emergency, level_of, book).follow(case.steps)
     return dict(sorted(total.items())), {view: _in_order(cells) for view, cells in views.items()}

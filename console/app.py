@@ -25,6 +25,7 @@ from console import (
     queue_page,
     records_page,
     registry_page,
+    reports_page,
     sign_in_page,
 )
 from console.page import Forbidden, NotSignedIn, Page, to_sign_in, told_forbidden
@@ -32,7 +33,7 @@ from console.page import Forbidden, NotSignedIn, Page, to_sign_in, told_forbidde
 HERE = Path(__file__).parent
 PAGES = (
     sign_in_page, queue_page, case_page, conversation_page, photo_page, figures_page, knowledge_page, registry_page,
-    records_page, handovers_page,
+    records_page, handovers_page, reports_page,
 )  # fmt: skip
 SECURITY = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; frame-ancestors 'none'; form-action 'self'",

@@ -15,12 +15,15 @@ NOT_WAITING = frozenset({"urge", "supervise", "extend", "comment", "contribute",
 
 
 @router.get("/", response_class=HTMLResponse)
-async def show(request: Request, status: str = "", search: str = "", page: int = 1, part: str = "") -> Response:
-    """The page, or only its rows (`part=rows`) for the live update."""
+async def show(
+    request: Request, status: str = "", search: str = "", page: int = 1, part: str = "", unit: str = ""
+) -> Response:
+    """The page, or only its rows (`part=rows`) for the live update; overseers may ask for one unit's."""
     who, pages = signed_in(request), page_of(request)
+    only = unit if who.role in OVERSEERS and pages.county.has_unit(unit) else ""
     cases = pages.desk.queue(
-        role=who.role,
-        unit=who.unit,
+        role="unit" if only else who.role,
+        unit=only or who.unit,
         adviser=who.login if who.role == "adviser" else None,
         status=status if status in STATUSES else None,
         search=search[:100] or None,
@@ -35,6 +38,7 @@ async def show(request: Request, status: str = "", search: str = "", page: int =
         waiting=len(waiting),
         status=status,
         search=search,
+        only=only,
         number=max(page, 1),
         statuses=STATUSES,
         more=len(cases) >= SHOWN,

@@ -26,6 +26,7 @@ PAGES = {
     "/conversations": DESK,
     "/conversations/web:1": DESK,
     "/figures": DESK,
+    "/reports.xlsx": DESK,
     "/knowledge": DESK,
     "/knowledge/edit": DESK,
     "/knowledge/table.csv": DESK,
@@ -250,7 +251,7 @@ def test_no_page_shows_a_code_instead_of_a_word(
 ) -> None:
     file(emergency="gas", signals=("repeat", "urgent"))
     text = re.sub(r"<[^>]*>", " ", staff("administrator").client.get(page).text)
-    assert not re.search(r"\b(status|move|role|kind|signal|danger|holder|audit|figure)_\w+", text)
+    assert not re.search(r"\b(status|move|role|kind|signal|danger|holder|audit|figure|report)_\w+", text)
 
 
 def test_every_code_has_a_label_in_both_languages() -> None:
