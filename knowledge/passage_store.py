@@ -400,6 +400,7 @@ def _remember(write: Connection, mark: str) -> None:
 
 HEAD = b"PGCOPY\n\xff\r\n\x00" + struct.pack(">ii", 0, 0)
 TAIL = struct.pack(">h", -1)
+ONE = struct.Struct(">xHH")  # the end of a word, how many places, the place
 
 
 def vector_text(vector: Vector) -> str:
@@ -427,7 +428,13 @@ def word_places(words: Sequence[str]) -> bytes:
         places.setdefault(word, []).append(place)
     parts = [struct.pack(">i", len(places))]
     for word, found in places.items():
-        # beyond the last place that can be kept a word still counts once
-        kept = [place for place in found if place <= LAST_PLACE][:MOST_PLACES] or [LAST_PLACE]
-        parts.append(word.encode() + b"\x00" + struct.pack(f">H{len(kept)}H", len(kept), *kept))
+        parts.append(
+            word.encode() + (ONE.pack(1, found[0]) if len(found) == 1 and found[0] < LAST_PLACE else several(found))
+        )
     return b"".join(parts)
+
+
+def several(places: Sequence[int]) -> bytes:
+    """The places of one word; beyond the last that can be kept it still counts once."""
+    kept = [place for place in places if place < LAST_PLACE][:MOST_PLACES] or [LAST_PLACE]
+    return struct.pack(f">xH{len(kept)}H", len(kept), *kept)

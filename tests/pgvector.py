@@ -61,7 +61,7 @@ def server(**settings: str) -> Iterator[Server]:
             wait_for(port, process, folder / "log")
             yield Server(f"postgresql+psycopg2://postgres@127.0.0.1:{port}/postgres", process, data)
         finally:
-            process.send_signal(signal.SIGINT)  # ends without waiting for clients
+            process.send_signal(signal.SIGQUIT)  # at once: its files go with it
             process.wait(60)
     finally:
         log.close()

@@ -16,7 +16,7 @@ from pathlib import Path
 import httpx
 import psutil
 
-from tests.bench import knowledge, load, understanding
+from tests.bench import growth, knowledge, load, understanding
 from tests.bench.split import split
 from tests.running import ROOT, free_port, installation
 
@@ -74,6 +74,7 @@ def main() -> None:
     """Prints the tables."""
     understanding.main()
     knowledge.main()
+    growth.main()
     _, held = split(ROOT / "nlu")
     messages = [text for text, _ in held]
     with tempfile.TemporaryDirectory() as made:

@@ -46,7 +46,7 @@ OWN = """# 某市犬只管理条例
 @pytest.fixture(scope="module")
 def url() -> Iterator[str]:
     """A server with pgvector of this module's own."""
-    with server() as running:
+    with server(fsync="off") as running:
         yield running.url
 
 
