@@ -138,11 +138,12 @@ def check_reports(store: Store, county: County) -> Iterator[Difference]:
             yield from _differences(period, kept, anew)
 
 
-def stored_reports(store: Store, period: str, limit: int = 12) -> list[Report]:
-    """The newest stored reports of a kind, oldest first."""
-    query = sa.select(reports).where(reports.c.period == period).order_by(reports.c.start.desc()).limit(limit)
+def stored_reports(store: Store, period: str, until: datetime, limit: int = 12) -> list[Report]:
+    """The stored reports of a kind that begin up to `until`, oldest first; of more than `limit` the newest."""
+    query = sa.select(reports).where(reports.c.period == period, reports.c.start <= until)
     with store.read() as read:
-        return [_report(row) for row in read.execute(query).mappings()][::-1]
+        rows = read.execute(query.order_by(reports.c.start.desc()).limit(limit)).mappings().all()
+    return [_report(row) for row in reversed(rows)]
 
 
 # --- inside ----------------------------------------------------------------------------------------------------------

@@ -37,7 +37,7 @@ def show(request: Request, period: str = "monthly", day: str = "", step: str = "
     who, pages = signed_in(request, *sorted(OVERSEERS)), page_of(request)
     asked, now, words = asked_for(pages, period, day, step), pages.desk.clock(), ReportWords.load()
     report = report_of(pages.desk.store, pages.county, asked.period, asked.first, now)
-    past = stored_reports(pages.desk.store, asked.period, PAST)
+    past = stored_reports(pages.desk.store, asked.period, report.start, PAST)
     tables = [
         (view, names[who.language], rows(report, pages.county, view, who.language, words, page_only=True))
         for view, names in words.views.items()

@@ -271,7 +271,7 @@ def test_a_report_is_stored_once_its_period_is_over_and_settled(desk: Desk, cloc
     assert due_reports(desk.store, desk.county, clock) == 3
     clock.now = datetime(2026, 12, 1, 0, 6, tzinfo=ZONE)
     assert (due_reports(desk.store, desk.county, clock), due_reports(desk.store, desk.county, clock)) == (2, 0)
-    kept = {period: stored_reports(desk.store, period)[-1] for period in PERIODS}
+    kept = {period: stored_reports(desk.store, period, clock())[-1] for period in PERIODS}
     assert kept["monthly"] == computed(desk) and kept["monthly"].total == dict(sorted(TOTAL.items()))
     assert kept["daily"].start == datetime(2026, 11, 30, tzinfo=ZONE)
     assert kept["weekly"].start == datetime(2026, 11, 23, tzinfo=ZONE)
@@ -281,7 +281,7 @@ def test_what_was_missed_while_nothing_ran_is_made_up_for(desk: Desk, clock: Clo
     due_reports(desk.store, desk.county, clock)
     clock.move(days=9)
     assert due_reports(desk.store, desk.county, clock) == 10
-    starts = [r.start for r in stored_reports(desk.store, "daily")]
+    starts = [r.start for r in stored_reports(desk.store, "daily", clock())]
     assert starts == [datetime(2026, 11, 30, tzinfo=ZONE) + timedelta(days=n) for n in range(10)]
 
 
@@ -297,7 +297,7 @@ def test_of_a_running_period_only_what_happened_is_told_and_nothing_stored(
 ) -> None:
     now = datetime(2026, 11, 10, 8, tzinfo=ZONE)
     running = keep_report(desk.store, desk.county, "monthly", now.date(), now)
-    assert running == computed(desk, START, now) and stored_reports(desk.store, "monthly") == []
+    assert running == computed(desk, START, now) and stored_reports(desk.store, "monthly", clock()) == []
     with pytest.raises(ValueError, match="not here yet"):
         report_of(desk.store, desk.county, "monthly", date(2026, 12, 1), now)
 
