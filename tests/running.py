@@ -96,7 +96,7 @@ class Installation:
         """No case of an earlier test is open any more, so that none is offered to be followed."""
         store = Store(self.database_url)
         with store.write() as write:
-            write.execute(cases.update().values(status="withdrawn"))
+            write.execute(cases.update().values(status="withdrawn", open=False))
         store.engine.dispose()
 
     def kill(self, name: str) -> None:

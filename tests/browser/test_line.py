@@ -42,8 +42,10 @@ def number_on(page: Page) -> str:
 
 
 def move(page: Page, name: str, note: str | None = None) -> None:
-    """Presses one of the moves on the case page, with a note if it takes one."""
+    """Presses one of the moves on the case page, with a note if it takes one and how a closing was verified."""
     form = page.locator(f"form.move:has(input[name=move][value={name}])")
+    if name == "close":
+        form.locator("select[name=verified]").select_option("on_site")
     if note:
         form.locator("textarea").fill(note)
     form.locator("button").click()

@@ -74,7 +74,8 @@ class Running:
             case = self.desk.case(number)
             role = "unit" if move in ("accept", "answer") else "operator"
             unit = "urban-management" if move == "dispatch" else None
-            self.desk.move(case.id, move, actor="x", role=role, version=case.version, note=note, unit=unit)
+            told = {"note": note, "unit": unit, "verified": "on_site" if move == "close" else None}
+            self.desk.move(case.id, move, actor="x", role=role, version=case.version, **told)
 
 
 @contextmanager

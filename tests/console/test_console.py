@@ -32,7 +32,7 @@ PAGES = {
     "/knowledge/table.csv": DESK,
     "/handovers": DESK,
     "/reports": DESK,
-    "/records": DESK,
+    "/records": DESK | {"unit"},
     "/registry": DESK | {"unit"},
     "/audit": {"leader", "administrator"},
 }
@@ -257,7 +257,7 @@ def test_no_page_shows_a_code_instead_of_a_word(
 def test_every_code_has_a_label_in_both_languages() -> None:
     needed = [f"status_{s}" for s in STATUSES] + [f"move_{m}" for m in MOVES] + [f"role_{r}" for r in ROLES]
     needed += [f"kind_{k}" for k in ("complaint", "suggestion", "praise", "question", "consultation")]
-    needed += [f"note_{m.code}" for m in MOVES.values() if "note" in m.needs]
+    needed += [f"note_{m.code}" for m in MOVES.values() if "note" in m.needs and m.roles != ("system",)]
     signals = yaml.safe_load((ROOT / "nlu/lookups/signals.yml").read_text(encoding="utf-8"))["signals"]
     needed += [f"signal_{s}" for s in (*signals, "urgent", "urged")]
     assert [code for code in needed if not (WORDS.get(code, {}).get("zh") and WORDS.get(code, {}).get("en"))] == []

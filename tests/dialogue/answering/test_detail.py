@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from cases.desk import Desk
+from tests.cases.moves import walk
 from tests.dialogue.resident import Resident
 
 LAMP = "国瓷街道五里牌社区的路灯从上个月开始就不亮了"
@@ -44,11 +45,7 @@ def test_a_question_behind_the_number_is_answered(filed: Resident) -> None:
 
 def closed(desk: Desk, number: str) -> None:
     """The case through its steps to the day it is closed."""
-    for move, role in (("register", "operator"), ("dispatch", "operator"), ("accept", "unit"), ("answer", "unit"),
-                       ("close", "operator")):  # fmt: skip
-        case = desk.case(number)
-        known = {"note": "修好了"} if move == "answer" else {}
-        desk.move(case.id, move, actor="s", role=role, version=case.version, **known)
+    walk(desk, desk.case(number), "register", "dispatch", "accept", "answer", "close")
 
 
 def test_a_rating_is_no_answer_to_that_question(filed: Resident, desk: Desk) -> None:
@@ -80,3 +77,38 @@ def test_the_question_is_put_in_english_too(resident: Resident) -> None:
     resident.say("The street lamp in Guoci has been out since last month")
     resident.press("Leave none")
     assert "post has a number" in resident.press("Yes, submit").text
+
+
+def test_a_low_rating_opens_the_case_again_and_says_so(filed: Resident, desk: Desk) -> None:
+    number = filed.last.number
+    closed(desk, number)
+    told = filed.say("1 分")
+    assert "重新打开" in told.text and desk.case(number).status == "reopened"
+    filed.say("灯还是不亮")
+    assert "灯还是不亮" in str(desk.timeline(desk.case(number).id)[-1].note)
+
+
+def test_words_on_a_closed_case_are_kept_and_it_is_opened_again_if_wanted(filed: Resident, desk: Desk) -> None:
+    number = filed.last.number
+    closed(desk, number)
+    told = filed.say("我要补充一下，灯又坏了")
+    assert "重新打开" in told.text and desk.case(number).status == "closed"
+    assert "重新打开" in filed.press("重新打开").text
+    assert desk.case(number).status == "reopened"
+
+
+def test_words_on_a_closed_case_need_not_open_it(filed: Resident, desk: Desk) -> None:
+    number = filed.last.number
+    closed(desk, number)
+    filed.say("我要补充一下，师傅态度很好")
+    filed.press("不用")
+    assert desk.case(number).status == "closed"
+
+
+def test_a_resident_is_told_who_looked_and_why(filed: Resident, desk: Desk) -> None:
+    case = desk.case(filed.last.number)
+    assert "还没有工作人员" in filed.say("谁看过我的电话").text
+    desk.look(case.number, actor="example-operator", role="operator")
+    desk.reveal(case.id, actor="example-operator", role="operator", reason="回电话核实地点")
+    told = filed.say("谁看过我的电话").text
+    assert "坐席" in told and "回电话核实地点" in told and "示例坐席" not in told
