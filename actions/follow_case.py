@@ -129,12 +129,7 @@ class ActionAddToCase(_AboutOneCase):
 
     def act(self, said: CollectingDispatcher, turn: Turn, at: Office, case: Case, own: list[Case]) -> Events:
         """See parent class."""
-        at.desk.add_words(case.id, turn.conversation_id, turn.ref, turn.text)
-        if case.status in DONE and at.desk.can_reopen(case):
-            said.utter_message(response="utter_ask_reopen", number=case.number)
-            return [SlotSet("job", "follow_case"), SlotSet("asked", "reopen")]
-        said.utter_message(response="utter_words_added", number=case.number)
-        return []
+        return add(said, turn, at, case, [])
 
 
 class ActionWithdraw(_AboutOneCase):
@@ -167,10 +162,18 @@ def add_detail(said: CollectingDispatcher, turn: Turn, at: Office, case: Case) -
     """Adds the answer to the question of the case's category; not knowing is as good."""
     if turn.pressed or turn.intent in ("unsure", "deny", "withhold", "affirm", "thanks"):
         said.utter_message(response="utter_detail_passed")
-    else:
-        at.desk.add_words(case.id, turn.conversation_id, turn.ref, turn.text)
-        said.utter_message(response="utter_words_added", number=case.number)
-    return Draft().events(job=None)
+        return Draft().events(job=None)
+    return add(said, turn, at, case, Draft().events(job=None))
+
+
+def add(said: CollectingDispatcher, turn: Turn, at: Office, case: Case, after: Events) -> Events:
+    """Keeps the words with the case; one that was closed may be opened again. `after` ends the job otherwise."""
+    at.desk.add_words(case.id, turn.conversation_id, turn.ref, turn.text)
+    if case.status in DONE and at.desk.can_reopen(case):
+        said.utter_message(response="utter_ask_reopen", number=case.number)
+        return [*after, SlotSet("job", "follow_case"), SlotSet("asked", "reopen")]
+    said.utter_message(response="utter_words_added", number=case.number)
+    return after
 
 
 def locate(said: CollectingDispatcher, turn: Turn, at: Office, case: Case) -> Events:

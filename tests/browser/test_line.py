@@ -135,7 +135,7 @@ def unit_login_of(running: Installation, number: str) -> str:
 
     county = County.load(ROOT / "city")
     unit = Desk(Store(running.database_url), county).case(number).unit
-    return next(member.login for member in county.staff if member.unit == unit)
+    return next(member.login for member in county.members if member.unit == unit)
 
 
 def test_a_consultation_is_answered_by_the_adviser(

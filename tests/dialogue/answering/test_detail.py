@@ -93,14 +93,14 @@ def test_words_on_a_closed_case_are_kept_and_it_is_opened_again_if_wanted(filed:
     closed(desk, number)
     told = filed.say("我要补充一下，灯又坏了")
     assert "重新打开" in told.text and desk.case(number).status == "closed"
-    assert "重新打开" in filed.press("重新打开").text
+    assert "重新打开" in filed.press("没解决，重新打开").text
     assert desk.case(number).status == "reopened"
 
 
 def test_words_on_a_closed_case_need_not_open_it(filed: Resident, desk: Desk) -> None:
     number = filed.last.number
     closed(desk, number)
-    filed.say("我要补充一下，师傅态度很好")
+    filed.say("我要补充一下，换上去的是太阳能灯")
     filed.press("不用")
     assert desk.case(number).status == "closed"
 
