@@ -21,8 +21,8 @@ from cases.shield import Shield, read_keys, write_keys
 from cases.store import Store, cases, counters, events, messages
 
 BATCH = 200
-#: what is sealed has its own columns, named so; what the bot remembers of a dialogue is sealed as a whole
-SUFFIX, DIALOGUES = "_sealed", ("dialogues", "state")
+#: what is sealed has its own columns, named so; dialogues, and persons of the registry, are sealed as a whole
+SUFFIX, WHOLE = "_sealed", (("dialogues", "state"), ("registry_entries", "sealed"))
 #: by then a process that read the old keys has committed what it sealed with them
 SETTLED = 5.0
 #: begins the name of a counter: up to which id a table may hold rows from before there was a shield
@@ -72,7 +72,7 @@ def sealed_in(store: Store) -> list[Sealed]:
     found = []
     for table in sorted(inspect.get_table_names()):
         names = [column["name"] for column in inspect.get_columns(table)]
-        columns = tuple(n for n in names if n.endswith(SUFFIX) or (table, n) == DIALOGUES)
+        columns = tuple(n for n in names if n.endswith(SUFFIX) or (table, n) in WHOLE)
         key = inspect.get_pk_constraint(table)["constrained_columns"]
         if columns:
             found.append(Sealed(store, table, key[0], columns))
