@@ -805,7 +805,7 @@ def open_residents() -> Any:
     has_key = os.environ.get("MINHU_SECRET_KEY") or (var() / "contacts.key").exists()
     # where the key has not been put back yet, none is made: one that opens nothing does
     shield = Shield.of_this_installation() if has_key else Shield(secrets.token_urlsafe())
-    return Residents(store, folder, Dialogues(dialogue_url()), shield)
+    return Residents(store, folder, Dialogues(dialogue_url(), shield), shield)
 
 
 def at_terminal() -> str:
@@ -861,7 +861,11 @@ def residents_erase(given: argparse.Namespace) -> int:
     if erased.held:
         say("a person speaks with this resident" + ("" if given.yes else ": needs --force"))
     if erased.handed_over:
-        say(f"another system has these cases, too; have them erased there: {' '.join(erased.handed_over)}")
+        say("another system has these cases, too, or may have them; have them erased there:")
+    for way in erased.handed_over:
+        say(f"  {way.number} in {way.system} as {way.their_id or way.token or way.idempotency_key} ({way.state})")
+    if erased.filed_by:
+        say(f"the system {erased.filed_by} filed for this resident and has what it filed; have it erased there, too")
     return 0
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
+from cases.shield import Shield
+
 #: as nlu/dialogue_store.py keeps it; a test holds the two together
 dialogues = sa.table("dialogues", sa.column("sender_id", sa.String), sa.column("state", sa.Text))
 
@@ -16,20 +18,31 @@ dialogues = sa.table("dialogues", sa.column("sender_id", sa.String), sa.column("
 class Dialogues:
     """One database of dialogues. Raises `sqlalchemy.exc.SQLAlchemyError` when it refuses."""
 
-    def __init__(self, url: str) -> None:
-        """`url`: an SQLAlchemy URL. Nothing is opened, and no database is made, before the first look."""
-        self._url = url
+    def __init__(self, url: str, shield: Shield) -> None:
+        """`url`: an SQLAlchemy URL; `shield` opens rows. No database is opened, or made, before the first look."""
+        self._url, self._shield = url, shield
         self._made: Engine | None = None
 
     def read(self, conversation_id: str) -> dict[str, Any] | None:
-        """What the bot remembers (slots and the events of the last turn), or None."""
+        """What the bot remembers (slots and the events of the last turn), or None. Raises PermissionError."""
+        state = self._state(conversation_id)
+        if state is None:
+            return None
+        told: dict[str, Any] = json.loads(state if state.startswith("{") else self._shield.open(state) or "{}")
+        return told
+
+    def holds(self, conversation_id: str) -> bool:
+        """Whether it remembers anything, readable or not."""
+        return self._state(conversation_id) is not None
+
+    def _state(self, conversation_id: str) -> str | None:
         engine = self._engine()
         if engine is None:
             return None
         here = dialogues.c.sender_id == conversation_id
         with engine.connect() as connection:
-            state = connection.execute(sa.select(dialogues.c.state).where(here)).scalar_one_or_none()
-        return json.loads(state) if state is not None else None
+            state: str | None = connection.execute(sa.select(dialogues.c.state).where(here)).scalar_one_or_none()
+        return state
 
     def erase(self, conversation_id: str) -> int:
         """Returns how many rows went: one or none."""

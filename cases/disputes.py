@@ -62,10 +62,13 @@ def facts_of(read: Connection, case_id: int, shield: Shield | None = None) -> di
     }
 
 
-def forget(write: Connection, case_id: int) -> None:
-    """Takes away everything that is kept of a dispute; its parties no longer count in the check for conflicts."""
-    for table in (disputes, conflicts.parties):
-        write.execute(table.delete().where(table.c.case_id == case_id))
+def forget(write: Connection, case_id: int) -> dict[str, int]:
+    """Takes away everything that is kept of a dispute; its parties no longer count in the check for conflicts.
+
+    Returns how many rows went, by table.
+    """
+    tables = (disputes, conflicts.parties)
+    return {t.name: write.execute(t.delete().where(t.c.case_id == case_id)).rowcount for t in tables}
 
 
 def mask_name(name: str | None) -> str | None:

@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -43,6 +43,7 @@ from cases.outside import (
     Temporary,
     handed_of,
 )
+from cases.persons import GONE
 from cases.store import Moment, cases, metadata
 
 log = logging.getLogger("minhu.handovers")
@@ -63,6 +64,8 @@ AWAIT = timedelta(days=7)
 #: statuses after which nobody asks any more
 CLOSED = ("closed",)
 BATCH, PAGE = 20, 50
+#: why a case whose resident was erased is not sent any more
+ERASED = "erased"
 
 Moved = Callable[[int, str, "str | None"], Any]
 
@@ -285,8 +288,9 @@ class Handovers:
         """One try; whatever comes of it is in the row when it ends. No transaction is open meanwhile."""
         try:
             case = self._desk.case(row["case_id"])
-            if case.status == "withdrawn":
-                self._end(row, "withdrawn", OutsideError("withdrawn"))
+            erased = case.conversation_id.startswith(f"{GONE}:")
+            if erased or case.status == "withdrawn":
+                self._end(row, "withdrawn", OutsideError(ERASED if erased else "withdrawn"))
                 return
             receipt = self._once(row, self._handed(row, case, row["system"]))
         except Duplicate as there:
@@ -479,6 +483,32 @@ class Handovers:
         if row is None:
             raise NotFound("handover")
         return row
+
+
+def forget(write: Connection, case_id: int, is_open: bool, now: datetime) -> int:
+    """Takes a resident out of what is known of a case outside; returns from how many rows.
+
+    What has not gone will not go, and where a case has ended nobody asks for it any more. What leads to it outside
+    stays, so that it can be erased there.
+    """
+    rows = write.execute(sa.select(handovers).where(handovers.c.case_id == case_id)).mappings().all()
+    for row in rows:
+        change: dict[str, Any] = {n: audit.MARK for n in ("their_note", "last_error") if row[n]}
+        if row["state"] in ("waiting", "sending"):
+            maybe = row["unclear"] or row["state"] == "sending"
+            change |= {"state": "unclear" if maybe else "withdrawn", "error_code": ERASED, "next_at": None}
+        elif not is_open:
+            change |= {"next_at": None, "untold": False}
+        write.execute(handovers.update().where(handovers.c.id == row["id"]).values(updated_at=now, **change))
+    return len(rows)
+
+
+def went_out(read: Connection, case_ids: Collection[int]) -> list[Handover]:
+    """The ways on which these cases left the house, or may have: they have to be erased there, too."""
+    c = handovers.c
+    left = sa.or_(c.unclear.is_(True), c.state.in_((*DELIVERED, "sending", "unclear")))
+    query = _WITH_NUMBER.where(c.case_id.in_(case_ids), left).order_by(c.id)
+    return [_handover(row) for row in read.execute(query).mappings()]
 
 
 _WITH_NUMBER = sa.select(handovers, cases.c.number).join(cases, cases.c.id == handovers.c.case_id)

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from cases import audit
+from cases.audit import MARK
 from cases.case import Case, Matter, mask_words
 from cases.conversations import insert_new, now_utc
 from cases.county import County
@@ -258,6 +259,17 @@ class Records:
 
     def _note(self, write: Connection, by: str, what: str, record: Record, reason: str | None = None) -> None:
         audit.note(write, self.clock(), by, f"record_{what}", f"{record.kind}/{record.id}", reason)
+
+
+def forget(write: Connection, found: Any, name: str | None, keep_place: bool) -> int:
+    """Takes what a resident said, and where it was, out of the records that became their cases; returns how many.
+
+    `found` is the condition for them, `name` what the resident is called from now on.
+    """
+    change: dict[str, Any] = {"words": MARK, "conversation_id": name}
+    if not keep_place:
+        change |= dict.fromkeys(("village", "grid", "group_id", "group_name"))
+    return int(write.execute(group_records.update().where(found).values(**change)).rowcount)
 
 
 def matter_of(record: Record, matter: Matter) -> Matter:

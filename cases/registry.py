@@ -265,11 +265,8 @@ class Registry:
             raise Refused("reason_missing")
         with self.store.write() as write:
             entry = self._to_change(write, entry_id, version)
-            row: dict[str, Any] = {**self._by_now(by), "retired_at": self.clock(), "version": version + 1}
-            row["valid_to"] = entry.valid_to or max(self.today(), entry.valid_from or self.today())
-            if entry.kind == PERSON:
-                row |= dict.fromkeys(("sealed", "name_en", "consent", "source"))
-                row |= {"name": "*", "detail": {}, "words": entry.code.casefold()}
+            retired = without_person if entry.kind == PERSON else retirement
+            row = retired(vars(entry), self.clock(), self.today(), by)
             write.execute(registry_entries.update().where(registry_entries.c.id == entry_id).values(**row))
             self._note(write, by, "retire", entry, mask_words(reason.strip()))
             return self._need(write, entry_id)
@@ -527,6 +524,19 @@ def entry_of(row: Mapping[str, Any]) -> Entry:
     """An entry from its row; what is sealed stays behind."""
     values = {f.name: row[f.name] for f in fields(Entry)}
     return Entry(**{**values, "detail": dict(row["detail"] or {})})
+
+
+def retirement(row: Mapping[str, Any], at: datetime, today: date, by: str) -> dict[str, Any]:
+    """The new values of an entry that goes out of use."""
+    valid_to = row["valid_to"] or max(today, row["valid_from"] or today)
+    return {"retired_at": at, "updated_at": at, "updated_by": by, "valid_to": valid_to, "version": row["version"] + 1}
+
+
+def without_person(row: Mapping[str, Any], at: datetime, today: date, by: str) -> dict[str, Any]:
+    """The new values of a person who goes out of use: nothing that was told of them stays."""
+    gone = ("sealed", "name_en", "consent", "source", "village", "grid", "unit", "longitude", "latitude")
+    emptied = {"name": "*", "detail": {}, "words": row["code"].casefold()}
+    return {**retirement(row, at, today, by), **dict.fromkeys(gone), **emptied}
 
 
 def fields_of(entry: Entry) -> dict[str, Any]:

@@ -4,28 +4,37 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import secrets
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from cases import audit, erasing
+from cases import audit, disputes, erasing, handovers, records, unregistering
 from cases.attachments import Attachments
 from cases.conversations import now_utc
-from cases.erasing import GONE, OF_RESIDENTS, Counts, erasures
+from cases.erasing import OF_RESIDENTS, Counts, erasures
 from cases.errors import NotFound, Refused
+from cases.handovers import Handover, went_out
 from cases.lifecycle import OPEN
+from cases.persons import GONE
+from cases.registry import PERSON, RESIDENT, case_links, registry_entries
+from cases.rows import contact_of
 from cases.shield import Shield
 from cases.store import Store, cases, conversations, events, followers, messages, outbox
 from cases.store import audit as audit_rows
 
 OTHER = "another resident"
+#: the channel of what other systems file; who filed stands second in the id of its conversations
+FILED_BY_SYSTEM = "open311"
+#: an id of a conversation, and what else looks like one in the audit log
+_ID = re.compile(r"(?!terminal:)[a-z0-9]+:\S+")
 
 
 class Memory(Protocol):
@@ -33,6 +42,9 @@ class Memory(Protocol):
 
     def read(self, conversation_id: str) -> dict[str, Any] | None:
         """Its working memory, or None."""
+
+    def holds(self, conversation_id: str) -> bool:
+        """Whether there is any, readable or not."""
 
     def erase(self, conversation_id: str) -> int:
         """How much went; repeating it is harmless."""
@@ -43,13 +55,15 @@ class Erased:
     """What went, or would go, table by table; `audit` are entries that lost the person and stay.
 
     `open_cases`: numbers that stand in the way without force; `held`: so does a person who speaks with the resident.
-    `handed_over`: numbers of cases that another system has, too, and that have to be erased there.
+    `handed_over`: the ways of cases that another system has, too, or may have, and that have to be erased there;
+    `filed_by`: the system that filed for the resident and has what it filed.
     """
 
     counts: Counts
     open_cases: tuple[str, ...]
     held: bool
-    handed_over: tuple[str, ...]
+    handed_over: tuple[Handover, ...] = ()
+    filed_by: str | None = None
 
 
 class _Rehearsed(Exception):
@@ -88,14 +102,16 @@ class Residents:
     def export(self, conversation_id: str, folder: Path, *, actor: str, reason: str) -> Path:
         """Writes a zip (resident.json, page.html, attachments/) that only its owner may read; returns its path.
 
-        The contact is in it in full, so who asked for it and why is in the audit log. What others wrote is not.
-        Raises NotFound, Refused without a reason, PermissionError where the contact was sealed with another key.
+        Contact and words are in it in full, so who asked for it and why is in the audit log. What others wrote is not;
+        in what staff wrote about a case numbers stay hidden, as they may be another's.
+        Raises NotFound, Refused without a reason, PermissionError where something was sealed with another key.
         """
         _need_reason(reason)
+        memory = self.memory.read(conversation_id)
         with self.store.write() as write:
             audit.note(write, self.clock(), actor, "export", conversation_id, reason)
             told = self._everything(write, conversation_id)
-        told["memory"] = self.memory.read(conversation_id)
+        told["memory"] = memory
         files = self.attachments.of(conversation_id)
         told["attachments"] = [{"key": file.key, "kind": file.kind, "size": file.path.stat().st_size} for file in files]
         told["made_at"] = self.clock()
@@ -123,29 +139,76 @@ class Residents:
         ids, numbers = [row["id"] for row in own], [row["number"] for row in own]
         said = sa.select(messages).where(messages.c.conversation_id == conversation_id).order_by(messages.c.seq)
         sent = sa.or_(outbox.c.order_key == conversation_id, sa.and_(outbox.c.case_id.in_(ids), outbox.c.kind != "say"))
-        about = sa.select(audit_rows).where(_about(conversation_id, numbers)).order_by(audit_rows.c.id)
+        persons = [self._registered(row) for row in unregistering.persons_of(read, ids)]
+        known = [f"{PERSON}/{person['code']}" for person in persons]
+        about = sa.select(audit_rows).where(_about(conversation_id, numbers, known)).order_by(audit_rows.c.id)
         return {
             "conversation": conversation[0],
-            "messages": _rows(read, said),
+            "messages": [self._opened(row, "text") for row in _rows(read, said)],
             "cases": [self._own_case(read, row, conversation_id) for row in own],
-            "followed": _followed(read, conversation_id, ids),
+            "followed": self._followed(read, conversation_id, ids),
+            "registered": persons,
+            "records": _rows(read, _records(conversation_id, ids)),
             "outbox": _rows(read, sa.select(outbox).where(sent).order_by(outbox.c.id)),
-            "questions": [dict(row) for row in erasing.asked_in_vain(read, conversation_id)],
+            "questions": [dict(row) for row in erasing.asked_in_vain(read, conversation_id, self.shield)],
             "audit": [
-                {name: _veiled(row[name], conversation_id) for name in ("at", "actor", "action", "object", "reason")}
-                for row in _rows(read, about)
+                {name: _veiled(name, row[name], conversation_id) for name in audit.TOLD} for row in _rows(read, about)
             ],
         }
 
     def _own_case(self, read: Connection, row: dict[str, Any], conversation_id: str) -> dict[str, Any]:
         """Everything of a case, what is sealed opened; of other residents in it only that there were some."""
-        told = {name: value for name, value in row.items() if not name.endswith("_sealed")}
-        told |= {name.removesuffix("_sealed"): self.shield.open(row[name]) for name in row if name.endswith("_sealed")}
+        opened = contact_of(row, self.shield)
+        told = {**self._opened(row, "rating_words"), "words": opened.words, "place_said": opened.place}
+        told = {name: value for name, value in told.items() if not name.endswith("_sealed")}
+        told["contact"] = opened.contact
         timeline = _rows(read, sa.select(events).where(events.c.case_id == row["id"]).order_by(events.c.seq))
         joined = sa.select(sa.func.count()).select_from(followers).where(followers.c.case_id == row["id"])
-        told["events"] = [_event(event, conversation_id) for event in timeline]
+        told["events"] = [self._event(event, conversation_id) for event in timeline]
+        told["dispute"] = disputes.facts_of(read, row["id"], self.shield)
+        told["linked"] = _rows(read, _links(row["id"]))
+        told["outside"] = _rows(read, sa.select(handovers.handovers).where(handovers.handovers.c.case_id == row["id"]))
         told["followers"] = read.execute(joined).scalar_one()
         return told
+
+    def _followed(self, read: Connection, conversation_id: str, own: Sequence[int]) -> list[dict[str, Any]]:
+        """Cases of others: only what this resident did there, and what was said to everybody."""
+        mine = sa.select(events).where(OF_RESIDENTS, events.c.actor == conversation_id, events.c.case_id.not_in(own))
+        by_case: dict[int, list[dict[str, Any]]] = {}
+        for event in _rows(read, mine.order_by(events.c.id)):
+            by_case.setdefault(event["case_id"], []).append(self._opened(event, "note"))
+        joined = sa.select(followers).where(followers.c.conversation_id == conversation_id)
+        joins = {row["case_id"]: row for row in _rows(read, joined)}
+        shown = (cases.c.id, cases.c.number, cases.c.category, cases.c.town, cases.c.status)
+        rows = _rows(read, sa.select(*shown).where(cases.c.id.in_({*by_case, *joins})).order_by(cases.c.id))
+        return [
+            {
+                **row,
+                "joined_at": joins.get(row["id"], {}).get("joined_at"),
+                "rating": joins.get(row["id"], {}).get("rating"),
+                "events": by_case.get(row["id"], []),
+            }
+            for row in rows
+        ]
+
+    def _opened(self, row: dict[str, Any], name: str) -> dict[str, Any]:
+        """A row with the original of one of its texts."""
+        told = {column: value for column, value in row.items() if column != f"{name}_sealed"}
+        return {**told, name: self.shield.open(row[f"{name}_sealed"]) or row[name]}
+
+    def _event(self, event: dict[str, Any], conversation_id: str) -> dict[str, Any]:
+        """Of other residents nothing; of the resident the original; of staff what all of them see."""
+        if event["role"] == "resident" and event["actor"] == conversation_id:
+            return self._opened(event, "note")
+        told = {name: value for name, value in event.items() if name != "note_sealed"}
+        if event["role"] == "resident":
+            return {**told, "actor": OTHER, "note": None, "ref": None, "detail": {}}
+        return {**told, "note": None} if event["move"] == erasing.TAKE_IN else told
+
+    def _registered(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The resident as the registry has them, name and contact opened."""
+        told = {name: value for name, value in row.items() if name not in ("sealed", "words")}
+        return {**told, **json.loads(self.shield.open(row["sealed"]) or "{}")}
 
     # --- to be forgotten -----------------------------------------------------------------------------------------
 
@@ -186,14 +249,15 @@ class Residents:
         """What lies outside the case system: files and the bot's memory."""
         return {
             "attachments": len(self.attachments.of(conversation_id)),
-            "dialogues": int(self.memory.read(conversation_id) is not None),
+            "dialogues": int(self.memory.holds(conversation_id)),
         }
 
     def _in_store(self, write: Connection, conversation_id: str, actor: str, reason: str, *, force: bool) -> Erased:
-        held = sa.select(conversations.c.holder).where(conversations.c.id == conversation_id)
-        holder = write.execute(self.store.lock_row(held)).scalar_one_or_none()
-        if holder is None:  # gone already, or never there: only traces outside may be left
-            return Erased({}, (), False, ())
+        held = sa.select(conversations.c.holder, conversations.c.channel).where(conversations.c.id == conversation_id)
+        found = write.execute(self.store.lock_row(held)).first()
+        if found is None:  # gone already, or never there: only traces outside may be left
+            return Erased({}, (), False)
+        holder, filed_by = found.holder, _filed_by(found.channel, conversation_id)
         own = sa.select(cases).where(cases.c.conversation_id == conversation_id)
         rows = write.execute(self.store.lock_row(own.order_by(cases.c.id))).mappings().all()
         is_open = tuple(row["number"] for row in rows if row["status"] in OPEN)
@@ -201,21 +265,21 @@ class Residents:
             raise Refused("open_cases")
         if holder != "bot" and not force:
             raise Refused("held_by_person")
-        handed = _handed_over(write, [row["id"] for row in rows])
-        name, numbers = erasing.pseudonym(), [row["number"] for row in rows]
+        handed = tuple(went_out(write, [row["id"] for row in rows]))
+        name, numbers, now = erasing.pseudonym(), [row["number"] for row in rows], self.clock()
         if rows:
             erasing.keep_name(write, conversation_id, name)
-        counts = [
-            erasing.person_out_of_case(write, row, name, contact=erasing.opened(self.shield, row)) for row in rows
-        ]
-        counts.append(erasing.person_out_of_conversation(write, conversation_id, name))
+        counts = [erasing.person_out_of_case(write, row, name, self.shield, now) for row in rows]
+        known = unregistering.out_of_registry(write, [row["id"] for row in rows], now, actor)
+        counts.append(erasing.person_out_of_conversation(write, conversation_id, name, self.shield))
         withheld = audit.withhold(
-            write, self.clock(), actor, "erase", name, reason,
-            entries=_about(conversation_id, numbers), names={conversation_id: name},
+            write, now, actor, "erase", name, reason,
+            entries=_about(conversation_id, numbers, list(known)), names={conversation_id: name, **known},
         )  # fmt: skip
-        begun = {"pseudonym": name, "conversation_id": conversation_id, "begun_at": self.clock()}
+        begun = {"pseudonym": name, "conversation_id": conversation_id, "begun_at": now}
         write.execute(erasures.insert().values(**begun))
-        return Erased(erasing.added((*counts, {"audit": withheld})), is_open, holder != "bot", handed)
+        left = {"audit": withheld, "registry_entries": len(known)}
+        return Erased(erasing.added((*counts, left)), is_open, holder != "bot", handed, filed_by)
 
     def _outside_store(self, conversation_id: str) -> Counts:
         """Files and the bot's memory; photos that a resident who came back has sent since stay."""
@@ -238,48 +302,32 @@ def _need_reason(reason: str) -> None:
         raise Refused("reason_missing")
 
 
-def _about(conversation_id: str, numbers: Sequence[str]) -> Any:
-    """Audit entries of the resident, about them or their cases."""
-    return sa.or_(audit_rows.c.object.in_([conversation_id, *numbers]), audit_rows.c.actor == conversation_id)
+def _about(conversation_id: str, numbers: Sequence[str], known: Sequence[str] = ()) -> Any:
+    """Audit entries of the resident, about them, their cases or what the registry has of them (`known`)."""
+    return sa.or_(audit_rows.c.actor == conversation_id, erasing.about([conversation_id, *numbers, *known], numbers))
 
 
-def _handed_over(read: Connection, case_ids: Sequence[int]) -> tuple[str, ...]:
-    went = sa.select(cases.c.number).join(outbox, outbox.c.case_id == cases.c.id)
-    query = went.where(cases.c.id.in_(case_ids), outbox.c.kind != "say", outbox.c.state == "sent")
-    return tuple(sorted(set(read.execute(query).scalars())))
+def _filed_by(channel: str, conversation_id: str) -> str | None:
+    return conversation_id.split(":")[1] if channel == FILED_BY_SYSTEM else None
 
 
-def _followed(read: Connection, conversation_id: str, own: Sequence[int]) -> list[dict[str, Any]]:
-    """Cases of others: only what this resident did there, and what was said to everybody."""
-    mine = sa.select(events).where(OF_RESIDENTS, events.c.actor == conversation_id, events.c.case_id.not_in(own))
-    by_case: dict[int, list[dict[str, Any]]] = {}
-    for event in _rows(read, mine.order_by(events.c.id)):
-        by_case.setdefault(event["case_id"], []).append(event)
-    joined = sa.select(followers).where(followers.c.conversation_id == conversation_id)
-    joins = {row["case_id"]: row for row in _rows(read, joined)}
-    shown = (cases.c.id, cases.c.number, cases.c.category, cases.c.town, cases.c.status)
-    rows = _rows(read, sa.select(*shown).where(cases.c.id.in_({*by_case, *joins})).order_by(cases.c.id))
-    return [
-        {
-            **row,
-            "joined_at": joins.get(row["id"], {}).get("joined_at"),
-            "rating": joins.get(row["id"], {}).get("rating"),
-            "events": by_case.get(row["id"], []),
-        }
-        for row in rows
-    ]
+def _records(conversation_id: str, case_ids: Sequence[int]) -> Any:
+    c = records.group_records.c
+    mine = sa.or_(c.conversation_id == conversation_id, c.case_id.in_(case_ids))
+    return sa.select(records.group_records).where(mine).order_by(c.id)
 
 
-def _event(event: dict[str, Any], conversation_id: str) -> dict[str, Any]:
-    if event["role"] != "resident" or event["actor"] == conversation_id:
-        return event
-    return {**event, "actor": OTHER, "note": None, "ref": None, "detail": {}}
+def _links(case_id: int) -> Any:
+    """What a case points to beside its resident."""
+    c, link = registry_entries.c, case_links.c
+    query = sa.select(c.kind, c.code, c.name, link.role, link.at).join(case_links, link.entry_id == c.id)
+    return query.where(link.case_id == case_id, link.role != RESIDENT).order_by(link.id)
 
 
-def _veiled(value: Any, conversation_id: str) -> Any:
+def _veiled(name: str, value: Any, conversation_id: str) -> Any:
     """No other resident shows, not even by an id."""
-    other = isinstance(value, str) and value != conversation_id and value.split(":")[0] in ("web", "telegram")
-    return OTHER if other else value
+    told = name in ("actor", "object") and value != conversation_id and _ID.fullmatch(value)
+    return OTHER if told else value
 
 
 def _rows(read: Connection, query: Any) -> list[dict[str, Any]]:
@@ -289,4 +337,6 @@ def _rows(read: Connection, query: Any) -> list[dict[str, Any]]:
 def _as_text(value: Any) -> str:
     if isinstance(value, datetime):
         return audit.utc(value).astimezone(timezone.utc).isoformat()
+    if isinstance(value, date):
+        return value.isoformat()
     raise TypeError(f"{type(value).__name__} in an export")

@@ -12,10 +12,12 @@ import sqlalchemy as sa
 import yaml
 from sqlalchemy.engine import Connection
 
-from cases import audit, erasing
+from cases import audit, erasing, unregistering
 from cases.county import County, CountyError
-from cases.erasing import GONE, OF_RESIDENTS, Counts, questions
+from cases.erasing import OF_RESIDENTS, Counts, questions
 from cases.lifecycle import OPEN
+from cases.persons import GONE
+from cases.records import DONE, OPINION, PROBLEM, group_records
 from cases.residents import Residents
 from cases.store import audit as audit_rows
 from cases.store import cases, conversations, events, followers, messages, outbox
@@ -38,6 +40,7 @@ class Periods:
     attachments: int | None
     questions: int | None
     outbox: int | None
+    records: int | None
 
     @classmethod
     def load(cls, folder: Path, county: County) -> Periods:
@@ -83,7 +86,8 @@ class Retention:
 
     def apply(self, actor: str, dry_run: bool = False) -> Counts:
         """What went, or would go, table by table. A dry run changes nothing."""
-        parts = (self._cases, self._conversations, self._attachments, self._messages, self._questions, self._outbox)
+        of_cases = (self._cases, self._conversations, self._attachments, self._messages)
+        parts = (*of_cases, self._questions, self._outbox, self._records)
         left = {} if dry_run else self._residents.finish()
         done = erasing.added((left, *(part(actor, dry_run) for part in parts)))
         if done and not dry_run:
@@ -111,19 +115,19 @@ class Retention:
         return self._in_batches(due, cases.c.id, self._persons_out, actor, dry_run)
 
     def _persons_out(self, write: Connection, rows: Sequence[Mapping[str, Any]], actor: str) -> Counts:
-        names: dict[str, str] = {}
         counts = []
         for row in rows:
             was = row["conversation_id"]
             name = was if was.startswith(f"{GONE}:") else erasing.pseudonym()
             if name != was:
                 erasing.keep_name(write, was, name)
-            contact = erasing.opened(self._residents.shield, row)
-            counts.append(erasing.person_out_of_case(write, row, name, contact=contact))
+            counts.append(erasing.person_out_of_case(write, row, name, self._residents.shield, self._clock()))
             counts.append(erasing.others_out_of_case(write, row["id"]))
-            names[was] = name
-        about = audit_rows.c.object.in_([row["number"] for row in rows])
-        return erasing.added((*counts, self._withhold(write, actor, "cases", len(rows), about, {})))
+        names = unregistering.out_of_registry(write, [row["id"] for row in rows], self._clock(), actor)
+        counts.append({"registry_entries": len(names)})
+        numbers = [row["number"] for row in rows]
+        about = erasing.about([*numbers, *names], numbers)
+        return erasing.added((*counts, self._withhold(write, actor, "cases", len(rows), about, names)))
 
     # --- conversations -------------------------------------------------------------------------------------------
 
@@ -149,7 +153,8 @@ class Retention:
 
     def _conversations_out(self, write: Connection, rows: Sequence[Mapping[str, Any]], actor: str) -> Counts:
         names = {row["id"]: erasing.pseudonym() for row in rows}
-        counts = [erasing.person_out_of_conversation(write, was, name) for was, name in names.items()]
+        shield = self._residents.shield
+        counts = [erasing.person_out_of_conversation(write, was, name, shield) for was, name in names.items()]
         about = sa.or_(audit_rows.c.object.in_(list(names)), audit_rows.c.actor.in_(list(names)))
         counts.append(self._withhold(write, actor, "conversations", len(rows), about, names))
         begun = [{"pseudonym": name, "conversation_id": was, "begun_at": self._clock()} for was, name in names.items()]
@@ -229,6 +234,28 @@ class Retention:
             ~sa.select(cases.c.id).where(cases.c.id == outbox.c.case_id, cases.c.status.in_(OPEN)).exists(),
         )
         return self._in_batches(due, outbox.c.id, self._deleting(outbox), actor, dry_run)
+
+    def _records(self, actor: str, dry_run: bool) -> Counts:
+        """Words of groups; what is no case yet, and opinions that nobody has dealt with, are work that is open."""
+        if self._periods.records is None:
+            return {}
+        c = group_records.c
+        due = sa.select(group_records).where(
+            c.at < _cutoff(self._clock(), self._periods.records),
+            c.words != audit.MARK,
+            sa.or_(c.kind != PROBLEM, c.case_id.is_not(None)),
+            sa.or_(c.kind != OPINION, c.state == DONE),
+            ~sa.select(cases.c.id).where(cases.c.id == c.case_id, cases.c.status.in_(OPEN)).exists(),
+        )
+        return self._in_batches(due, c.id, self._records_out, actor, dry_run)
+
+    def _records_out(self, write: Connection, rows: Sequence[Mapping[str, Any]], actor: str) -> Counts:
+        mine = group_records.c.id.in_([row["id"] for row in rows])
+        write.execute(group_records.update().where(mine).values(words=audit.MARK))
+        told = sa.and_(mine, group_records.c.done.is_not(None))
+        write.execute(group_records.update().where(told).values(done=audit.MARK))
+        self._note(write, actor, "group_records", len(rows))
+        return {"group_records": len(rows)}
 
     def _deleting(self, table: Any) -> Callable[[Connection, Sequence[Mapping[str, Any]], str], Counts]:
         def remove(write: Connection, rows: Sequence[Mapping[str, Any]], actor: str) -> Counts:

@@ -21,7 +21,7 @@ from tests.cases.conftest import Clock
 from tests.cases.kept import ME, NEIGHBOUR, SECRETS, TOWN, Kept, everything, filled, photo
 from tests.running import ROOT
 
-EVER = Periods(None, {}, {}, None, None, None, None, None, None)
+EVER = Periods(None, {}, {}, None, None, None, None, None, None, None)
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ def test_before_the_day_nothing_goes_and_after_it_the_persons_of_a_case_do(kept:
     done = apply(kept, cases=100)
     assert done["cases"] == 1 and done["followers"] == 1
     case = kept.desk.case(kept.mine.id)
-    assert case.words == (MARK,) and case.conversation_id.startswith("gone:") and case.rating == 2
+    assert case.words == (MARK,) and case.conversation_id.startswith("gone:") and case.rating == 3
     residents = sa.select(events.c.actor, events.c.note).where(
         events.c.case_id == kept.mine.id, events.c.role == "resident"
     )
@@ -127,10 +127,11 @@ def test_kind_and_category_have_periods_of_their_own_and_the_category_goes_first
 
 
 def test_a_forced_case_loses_its_place_once_it_has_ended(kept: Kept, clock: Clock) -> None:
-    case = kept.desk.file(Matter(ME, "f", "complaint", ("柿子树下",), town=TOWN, village="430281004001"))
+    case = kept.desk.file(Matter(ME, "f", "complaint", ("柿子树下",), town=TOWN, village="430281004005"))
     kept.residents.erase(ME, actor="root", reason="本人申请", dry_run=False, force=True)
     version = kept.desk.case(case.id).version
-    kept.desk.move(case.id, "refuse", actor="o", role="operator", version=version, note="不受理")
+    refusal = {"note": "不受理", "door": kept.desk.doors[0]}
+    kept.desk.move(case.id, "refuse", actor="o", role="operator", version=version, **refusal)
     clock.move(days=5)
     assert apply(kept, cases=4)["cases"] == 1 and kept.desk.case(case.id).village is None
     assert apply(kept, cases=4) == {}
