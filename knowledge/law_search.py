@@ -14,12 +14,12 @@ from pathlib import Path
 import bm25s
 import numpy as np
 
-from knowledge.law_engine import GROUND_WEIGHT, Hit, LawEngine, PlainWords, firsts, passage_of
+from knowledge.law_engine import GROUND_WEIGHT, Hit, LawEngine, PlainWords, firsts
 from knowledge.meaning import Meaning, Vector, key_of, unpacked
 from knowledge.statutes import NOT_CITED_KINDS, Statutes, Version
 from knowledge.words import LayTerms, search_words
 
-FORMAT = 2
+FORMAT = 3
 PASSAGE_LENGTH = 320
 K1, B = 1.2, 0.5
 BLOCK = 16384  # vectors that are unpacked at once: 25 MB
@@ -96,12 +96,16 @@ class LawSearch(LawEngine):
 
     def _build(self, home: Path, today: date) -> None:
         versions = citable(self._statutes, today)
-        articles = [(n, a) for n, v in enumerate(versions) for a in self._statutes.articles(v, today)]
-        passages = [passage_of(a, self._plain.get((a.law, a.number), "")) for _, a in articles]
-        once: dict[str, str] = {}  # a word is kept once, however many passages have it
-        sought = [[once.setdefault(word, word) for word in search_words(passage)] for passage in passages]
+        rows: list[tuple[int, int, int, int]] = []  # id, text, number, key
+        vocabulary: dict[str, int] = {}
+        sought: list[list[int]] = []  # numbers of words: a word is kept once, however many passages have it
+        for n, version in enumerate(versions):
+            for article in self._statutes.articles(version, today):
+                passage = self._passage(article)
+                rows.append((article.id, n, article.number, key_of(read_by_meaning(passage))))
+                sought.append([vocabulary.setdefault(word, len(vocabulary)) for word in search_words(passage)])
         words = bm25s.BM25(k1=K1, b=B)
-        words.index(sought, show_progress=False)
+        words.index((sought, vocabulary), show_progress=False)
         shutil.rmtree(home, ignore_errors=True)
         (home / "words").mkdir(parents=True)
         words.save(str(home / "words"), show_progress=False)
@@ -111,12 +115,13 @@ class LawSearch(LawEngine):
             "ends": [v.ends or "" for v in versions],
         }
         (home / "rows.json").write_text(json.dumps(facts, ensure_ascii=False), encoding="utf-8")
+        columns = np.array(rows, dtype=np.int64).reshape(-1, 4)
         np.savez(
             home / "rows.npz",
-            ids=np.array([a.id for _, a in articles], dtype=np.int64),
-            law_of=np.array([n for n, _ in articles], dtype=np.int32),
-            numbers=np.array([a.number for _, a in articles], dtype=np.int32),
-            keys=np.array([key_of(read_by_meaning(passage)) for passage in passages], dtype=np.int64),
+            ids=columns[:, 0],
+            law_of=columns[:, 1].astype(np.int32),
+            numbers=columns[:, 2].astype(np.int32),
+            keys=columns[:, 3],
         )
         (home / "done").touch()
 
