@@ -99,8 +99,8 @@ def filled(desk: Desk, store: Store, folder: Path) -> Kept:
     memory.update({ME: {"slots": {"words": ["柿子树下"]}, "events": []}, NEIGHBOUR: {"slots": {}, "events": []}})
     case = desk.file(
         Matter(
-            ME, "k", "complaint", ("我是张三丰，柿子树下路灯坏了", "天天摔跤，我住3栋502"), category="urban.lamp", town=TOWN,
-            village=VILLAGE, place_said="柿子树下", since_said="上个礼拜天", contact=PHONE, wanted="要求赔偿",
+            ME, "k", "complaint", ("我是张三丰，柿子树下路灯坏了", "天天摔跤，我住3栋502"), category="urban.lamp",
+            town=TOWN, village=VILLAGE, place_said="柿子树下", since_said="上个礼拜天", contact=PHONE, wanted="要求赔偿",
         )
     )  # fmt: skip
     desk.join(case.id, NEIGHBOUR, "j", ("这里也黑",))
@@ -109,7 +109,7 @@ def filled(desk: Desk, store: Store, folder: Path) -> Kept:
     desk.reveal(case.id, actor="clerk", role="operator", reason="打给张三丰核实")
     registered(kept, case)
     for move, role, given in [
-        ("register", "operator", {}), ("dispatch", "operator", {}), ("accept", "unit", {}),
+        ("register", "operator", {}), ("dispatch", "operator", {"unit": "urban-management"}), ("accept", "unit", {}),
         ("answer", "unit", {"note": f"已换灯泡，张三丰，{PHONE}，回访{PHONE}满意"}),
         ("close", "operator", {"verified": "on_site"}),
     ]:  # fmt: skip

@@ -25,7 +25,19 @@ from cases.shield import Shield
 from cases.store import Store, cases, conversations, events, followers, messages, outbox
 from cases.store import audit as audit_rows
 from tests.cases.kept import (
-    ME, NEIGHBOUR, PHONE, SECRETS, SHIELD, TOWN, VILLAGE, Kept, columns, everything, filled, handed_over, photo,
+    ME,
+    NEIGHBOUR,
+    PHONE,
+    SECRETS,
+    SHIELD,
+    TOWN,
+    VILLAGE,
+    Kept,
+    columns,
+    everything,
+    filled,
+    handed_over,
+    photo,
     readable,
 )  # fmt: skip
 
