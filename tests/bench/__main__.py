@@ -20,6 +20,9 @@ from tests.bench import growth, knowledge, load, understanding
 from tests.bench.split import split
 from tests.running import ROOT, free_port, installation
 
+#: each in a process of its own, so that one that fails ends none of the others
+CASE_SYSTEM = ("kills", "outside_day", "filing", "million", "fuzz")
+
 
 def train(folder: Path, which: str) -> dict[str, float]:
     """Trains one of the two in a process of its own."""
@@ -75,6 +78,9 @@ def main() -> None:
     understanding.main()
     knowledge.main()
     growth.main()
+    for part in CASE_SYSTEM:
+        print(f"\n{part}", flush=True)
+        subprocess.run([sys.executable, "-W", "ignore", "-m", f"tests.bench.{part}"], cwd=ROOT, check=False)
     _, held = split(ROOT / "nlu")
     messages = [text for text, _ in held]
     with tempfile.TemporaryDirectory() as made:

@@ -100,7 +100,8 @@ def filled(desk: Desk, store: Store, folder: Path) -> Kept:
     case = desk.file(
         Matter(
             ME, "k", "complaint", ("我是张三丰，柿子树下路灯坏了", "天天摔跤，我住3栋502"), category="urban.lamp",
-            town=TOWN, village=VILLAGE, place_said="柿子树下", since_said="上个礼拜天", contact=PHONE, wanted="要求赔偿",
+            town=TOWN, village=VILLAGE, place_said="柿子树下", since_said="上个礼拜天", contact=PHONE,
+            wanted="要求赔偿",
         )
     )  # fmt: skip
     desk.join(case.id, NEIGHBOUR, "j", ("这里也黑",))
