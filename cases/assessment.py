@@ -368,6 +368,7 @@ TELLS: Mapping[str, Callable[[Life, Step, Hand], None]] = {
     "return_case": Life._given_back,
     "dispute": Life._given_back,
     "answer": Life._answered,
+    "outside_answer": Life._answered,
     "verify_failed": Life._not_solved,
     "close": Life._closed,
     "conclude": Life._closed,

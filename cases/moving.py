@@ -292,13 +292,13 @@ class Moving(Conversations):
     ) -> None:
         """Tells the resident who filed the case and everybody who joined it, each in their own chat and language.
 
-        Numbers in a note are for the one who filed the case, not for those who joined it.
+        Names and numbers in a note are for the one who filed the case, not for those who joined it.
         """
         version = write.execute(sa.select(cases.c.version).where(cases.c.id == row["id"])).scalar_one()
         ref = f"notice:{row['id']}:{version}:{code}"
         for told in (row["conversation_id"], *self._followers(write, row["id"])):
             language = self._need_conversation(write, told)["language"]
-            said = note if told == row["conversation_id"] or not note else redact(note, STAFF)
+            said = note if told == row["conversation_id"] or not note else redact(note, UNIT)
             text, buttons = self._notices.render(code, language, self._blanks(row, language, said, detail or {}))
             message = self._append(
                 write, told, ref, "notice", text, buttons=buttons, delivery="waiting", case_id=row["id"]

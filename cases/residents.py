@@ -8,7 +8,7 @@ import re
 import secrets
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timezone
 from pathlib import Path
 from typing import Any, Protocol
@@ -236,7 +236,7 @@ class Residents:
         counts = erasing.added((erased.counts, outside))
         if not counts:
             raise NotFound(conversation_id)
-        return Erased(counts, erased.open_cases, erased.held, erased.handed_over)
+        return replace(erased, counts=counts)
 
     def finish(self) -> Counts:
         """Completes erasures that were broken off before files and memory were gone, too."""
