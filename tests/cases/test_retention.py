@@ -80,7 +80,7 @@ def test_a_missing_file_is_an_error_and_no_default(county: County, tmp_path: Pat
         Periods.load(tmp_path, county)
 
 
-def ended(kept: Kept) -> int:
+def how_many_ended(kept: Kept) -> int:
     """How many cases have ended."""
     return len(rows_of(kept.store, sa.select(cases.c.id).where(cases.c.closed_at.is_not(None))))
 
@@ -90,7 +90,7 @@ def test_before_the_day_nothing_goes_and_after_it_the_persons_of_a_case_do(kept:
     before = everything(kept.store)
     assert apply(kept, cases=100) == {} and everything(kept.store) == before
     clock.move(days=2)
-    due = ended(kept)
+    due = how_many_ended(kept)
     done = apply(kept, cases=100)
     assert done["cases"] == due > 0 and done["followers"] > 0
     case = kept.desk.case(kept.mine.id)
@@ -208,7 +208,7 @@ def test_a_dry_run_tells_what_goes_and_changes_nothing(kept: Kept, clock: Clock)
     periods = {"cases": 1, "conversations": 1, "questions": 1, "outbox": 1}
     before = everything(kept.store)
     rehearsed = apply(kept, dry_run=True, **periods)
-    assert everything(kept.store) == before and rehearsed["cases"] == ended(kept) > 0
+    assert everything(kept.store) == before and rehearsed["cases"] == how_many_ended(kept) > 0
     assert apply(kept, **periods)["cases"] == rehearsed["cases"]
 
 
@@ -225,7 +225,7 @@ def test_more_than_one_transaction_takes_leaves_nothing_over_and_a_repetition_fi
 
 def test_what_went_is_in_the_audit_log_with_who_did_it(kept: Kept, clock: Clock) -> None:
     clock.move(days=5000)
-    due = ended(kept)
+    due = how_many_ended(kept)
     apply(kept, cases=1)
     entry = kept.desk.audit_trail(1)[0][0]
     assert (entry.actor, entry.action, entry.object) == ("retention", "retain", "cases")
