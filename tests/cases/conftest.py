@@ -50,11 +50,23 @@ def postgresql() -> Iterator[str]:
     try:
         with server.connect() as connection:
             connection.execute(sa.text(f"create database {name}"))
+            connection.execute(sa.text(f"alter database {name} set synchronous_commit = off"))
     except sa.exc.OperationalError:
         pytest.skip("no PostgreSQL server on 127.0.0.1:5432")
     yield f"{SERVER}/{name}"
     with server.connect() as connection:
         connection.execute(sa.text(f"drop database {name} with (force)"))
+
+
+def empty(store: Store) -> None:
+    """Empties every table of a PostgreSQL store and starts its numbers anew, without a truncate, which takes longer."""
+    with store.write() as write:
+        write.execute(sa.text("set local session_replication_role = replica"))
+        for table in sa.inspect(write).get_table_names():
+            if table != "alembic_version":
+                write.execute(sa.text(f'delete from "{table}"'))
+        for name in write.execute(sa.text("select sequencename from pg_sequences")).scalars().all():
+            write.execute(sa.text(f"select setval('{name}', 1, false)"))
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
@@ -67,9 +79,7 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     made.migrate()
     yield made
     if request.param == "postgresql":
-        with made.write() as write:
-            names = ", ".join(t for t in sa.inspect(write).get_table_names() if t != "alembic_version")
-            write.execute(sa.text(f"truncate {names} restart identity cascade"))
+        empty(made)
     made.engine.dispose()
 
 
