@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from knowledge.law_search import LawSearch
 from knowledge.library import Library
 from knowledge.meaning import Meaning
-from knowledge.passage_store import PassageStore, SearchUnavailable, connected
+from knowledge.passage_store import Law, Passage, PassageStore, SearchUnavailable, connected
 from knowledge.postgres_search import PostgresSearch
 from knowledge.statutes import Statutes
 from knowledge.words import LayTerms, load_plain_words
@@ -171,6 +171,18 @@ def test_words_alone_find_articles_until_meaning_is_learnt(url: str, tmp_path: P
     search.learn(TODAY, lambda done, of: told.append((done, of)), most=8)
     assert told[-1] == (8, 8) and search.store.learnt()[0] == 8
     assert PassageStore(place).sample(100).shape == (8, 384)
+
+
+@pytest.mark.postgresql
+def test_a_text_longer_than_the_server_counts_places_is_found_by_its_last_word(url: str) -> None:
+    store = PassageStore(in_database(url, "long"))
+    text = "长" * 20000 + "末尾 " + "x" * 3000
+    passages = [Passage(1, "one", 1, False, text, None), Passage(2, "one", 2, True, "末尾", None)]
+    assert store.replace("first", [Law("one", "某法", "2020-01-01", "")], iter(passages))
+    assert not store.replace("first", [], iter(()))
+    assert store.frequencies(["长长", "末尾", "x" * 3000]) == {"长长": (0, 1), "末尾": (1, 1)}
+    assert store.candidates(None, [(False, ["末尾"])], [], []) == [1]
+    assert store.candidates(None, [(True, ["末尾"])], [], []) == [2]
 
 
 @pytest.mark.postgresql
