@@ -25,7 +25,7 @@ Counts, each 1 for:
     escalated, climbed           went up a level because out of reach, because late
     first_judged, first_right    the first dispatch of a case that is no emergency: right when the case is answered
                                  before anybody returned or disputed it or the desk gave it to somebody else
-    answered                     answers
+    answered                     answers, those of another system included; without a unit here they are the desk's
     judged, solved               an answer on which there was a verdict in the period, and the last one was good:
                                  closing, concluding and upholding are good; failed verification, dissatisfaction and
                                  reopening are not
@@ -305,7 +305,9 @@ class Life:
         self._by = before
         self._count("answered", before, step.at)
         self._respond(step.at, before)
-        if not self._decided:
+        if before == DESK:
+            self._desk_done(step.at)
+        elif not self._decided:
             self._decided = True
             self._count("limits", before, step.at)
             self._count("in_time", before, step.at)
