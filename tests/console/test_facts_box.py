@@ -70,7 +70,7 @@ def test_an_adviser_passed_over_is_told_in_the_timeline(
     case = desk.file(Matter("web:1", "o", "consultation", ("x",), town=consultation.town, facts=other))
     assert case.adviser != consultation.adviser
     page = staff("operator").get(f"/cases/{case.number}").text
-    assert WORDS["move_conflict"]["zh"] in page
+    assert WORDS["tell_conflict"]["zh"] in page
 
 
 def test_a_complaint_has_no_box(staff: Callable[..., Staff], file: Callable[..., Case]) -> None:
