@@ -908,15 +908,18 @@ def audit_head(_: argparse.Namespace) -> int:
 
 
 def holdings() -> Any:
-    """What a backup holds. Whatever can be made again (models, index) is left out, and every key."""
+    """What a backup holds. Whatever can be made again (models, index) is left out, and every key.
+
+    Of the keys of other systems only hashes are kept, so these are in it.
+    """
     from cases.backup import Holdings
 
     urls = {"cases": database_url(), "dialogue": dialogue_url(), "statutes": f"sqlite:///{var() / 'statutes.db'}"}
     if urls["dialogue"] == urls["cases"]:
         del urls["dialogue"]
-    learnt = (learnt_file(), learnt_file().with_suffix(".previous"))
+    files = (learnt_file(), learnt_file().with_suffix(".previous"), var() / "apikeys.csv")
     return Holdings(
-        urls, {"attachments": var() / "attachments"}, {file.name: file for file in learnt}, frozenset({"cases"})
+        urls, {"attachments": var() / "attachments"}, {file.name: file for file in files}, frozenset({"cases"})
     )
 
 
@@ -939,7 +942,8 @@ def backup(given: argparse.Namespace) -> int:
         tell_report(copy(holdings(), Path(given.folder), datetime.now(timezone.utc)))
     except BackupError as refused:
         raise Stop(str(refused)) from refused
-    kept_apart = sorted(path.name for path in (*var().glob("*.key*"), *var().glob("staff-password")))
+    keys = (path for path in (*var().glob("*.key*"), *var().glob("staff-password")) if path.suffix != ".lock")
+    kept_apart = sorted(path.name for path in keys)
     given_key = ["MINHU_SECRET_KEY"] if os.environ.get("MINHU_SECRET_KEY") else []
     say(f"NOT in this backup, keep these apart and safe: {', '.join([*kept_apart, *given_key]) or 'no key yet'}")
     say(f"Without the key of the contacts nobody can read them again. Not in it either: the county's folder {city()}")

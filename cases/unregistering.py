@@ -41,7 +41,11 @@ def out_of_registry(write: Connection, case_ids: Sequence[int], at: datetime, by
             change = without_person(row, at, at.date(), by)
         else:
             code = f"R-{secrets.token_hex(6)}"
-            change = {"code": code, "words": row["words"].replace(row["code"].casefold(), code), "updated_at": at}
+            change = {
+                "code": code,
+                "words": row["words"].replace(row["code"].casefold(), code.casefold()),
+                "updated_at": at,
+            }
             here = case_links.c.case_id.in_(case_ids), case_links.c.entry_id == row["id"]
             write.execute(case_links.delete().where(*here))
         write.execute(registry_entries.update().where(registry_entries.c.id == row["id"]).values(**change))

@@ -15,10 +15,12 @@ from cases.conversations import Utterance
 from cases.county import County, CountyError
 from cases.desk import Desk
 from cases.erasing import MARK, questions
+from cases.records import Records
+from cases.registry import Registry
 from cases.retention import AT_A_TIME, Periods, Retention
 from cases.store import Store, cases, conversations, events, followers, messages, outbox
 from tests.cases.conftest import Clock
-from tests.cases.kept import ME, NEIGHBOUR, SECRETS, TOWN, Kept, everything, filled, photo
+from tests.cases.kept import ME, NEIGHBOUR, SECRETS, SHIELD, TOWN, Kept, everything, filled, photo, readable
 from tests.running import ROOT
 
 EVER = Periods(None, {}, {}, None, None, None, None, None, None, None)
@@ -93,6 +95,7 @@ def test_before_the_day_nothing_goes_and_after_it_the_persons_of_a_case_do(kept:
     due = how_many_ended(kept)
     done = apply(kept, cases=100)
     assert done["cases"] == due > 0 and done["followers"] > 0
+    assert done["registry_entries"] == 1 and done["disputes"] == 1 and done["group_records"] == 1
     case = kept.desk.case(kept.mine.id)
     assert case.words == (MARK,) and case.conversation_id.startswith("gone:") and case.rating == 3
     residents = sa.select(events.c.actor, events.c.note).where(
@@ -203,6 +206,44 @@ def test_delivered_rows_and_settled_questions_go_and_open_ones_stay(kept: Kept, 
     assert len(rows_of(kept.store, sa.select(questions.c.id))) == 1
 
 
+def test_words_of_groups_go_in_their_time_and_what_is_still_work_stays(kept: Kept, clock: Clock) -> None:
+    records = Records(kept.store, kept.desk.county, clock)
+    told = {"channel": "wecom", "author": kept.desk.county.staff[0].login, "town": TOWN}
+    made = {
+        kind: records.file(kind=kind, ref=kind, words=f"{kind} 原话", **told)
+        for kind in ("publicity", "problem", "opinion", "convenience")
+    }
+    settled = records.file(kind="opinion", ref="settled", words="opinion 原话", **told)
+    records.settle(settled.id, done="已回复本人", by="clerk")
+    clock.move(days=10)
+    assert apply(kept, records=11) == {}
+    assert apply(kept, records=9)["group_records"] == 4  # with the one that became a case, which has ended
+    stays = {kind for kind, record in made.items() if records.record(record.id).words != MARK}
+    assert stays == {"problem", "opinion"}
+    gone = records.record(settled.id)
+    assert (gone.words, gone.done, gone.author, gone.kind) == (MARK, MARK, told["author"], "opinion")
+    assert apply(kept, records=9) == {} and whole(kept.store)
+
+
+def test_who_has_another_case_stays_registered_and_nothing_leads_to_the_one_that_went(kept: Kept, clock: Clock) -> None:
+    registry = Registry(kept.store, kept.desk.county, clock, SHIELD)
+    (person,) = registry.persons_of(ME)
+    clock.move(days=10)
+    later = ended(kept, ME)
+    registry.link(later.id, person.id, by="clerk", role="resident")
+    apply(kept, cases=9)
+    (left,) = registry.persons_of(ME)
+    assert left.id == person.id and left.code != person.code and kept.mine.number not in left.code
+    assert [case.number for case in registry.cases_of(left.id)] == [later.number]
+    assert registry.find(words=left.code) == [left] and registry.find(words=person.code, retired=True) == []
+    name, contact = registry.reveal(left.id, by="clerk", role="operator", reason="要约时间上门")
+    assert name == "张三丰" and contact.contact is not None and f"person/{person.code}" not in everything(kept.store)
+    clock.move(days=10)
+    apply(kept, cases=9)
+    assert registry.entry(left.id).retired_at is not None and registry.persons_of(ME) == []
+    assert whole(kept.store)
+
+
 def test_a_dry_run_tells_what_goes_and_changes_nothing(kept: Kept, clock: Clock) -> None:
     clock.move(days=5000)
     periods = {"cases": 1, "conversations": 1, "questions": 1, "outbox": 1}
@@ -238,10 +279,10 @@ def test_once_every_period_is_over_nothing_of_a_resident_is_left(kept: Kept, clo
         write.execute(outbox.update().values(state="sent"))
         write.execute(sa.update(questions).values(done_by="clerk"))
     clock.move(days=5000)
-    rules = ("cases", "conversations", "messages", "replies", "attachments", "questions", "outbox")
+    rules = ("cases", "conversations", "messages", "replies", "attachments", "questions", "outbox", "records")
     all_days = dict.fromkeys(rules, 30)
     for _ in range(2):  # a conversation rests without a case once the persons of its cases are gone
         apply(kept, **all_days)
-    left = everything(kept.store)
+    left = readable(kept.store)
     assert [secret for secret in (*SECRETS, NEIGHBOUR, "这里也黑") if secret in left] == []
     assert kept.memory == {} and kept.attachments.of(ME) == [] and whole(kept.store)

@@ -21,6 +21,7 @@ from cases.county import County
 from cases.desk import Desk
 from cases.shield import Shield
 from cases.store import Store, conversations, messages
+from channels.api_keys import ApiKeys
 from tests.cases.kept import everything, photo
 from tests.running import ROOT
 
@@ -51,6 +52,8 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     store.migrate()
     for key in KEYS[1:]:
         (var / key).write_text("secret")
+    (var / "contacts.key.lock").touch()
+    ApiKeys(var / "apikeys.csv").make("city-app")
     made = Desk(store, County.load(ROOT / "city"), shield=Shield.of_this_installation())
     key = Attachments(var / "attachments").keep(photo(), "web:me")
     made.hear("web:me", "web", "柿子树下路灯坏了", "m1", attachments=[key])
@@ -78,7 +81,8 @@ def content(var: Path) -> tuple[str, dict[str, bytes]]:
         store = Store(f"sqlite:///{var / name}")
         rows.append(everything(store))
         store.engine.dispose()
-    files = [path for path in (var / "attachments").rglob("*") if path.is_file()] + [var / "learnt.joblib"]
+    files = [path for path in (var / "attachments").rglob("*") if path.is_file()]
+    files += [var / "learnt.joblib", var / "apikeys.csv"]
     return "\n".join(rows), {str(path.relative_to(var)): path.read_bytes() for path in files}
 
 
@@ -102,6 +106,7 @@ def test_a_backup_under_writing_comes_back_into_an_empty_installation_with_equal
         writing.join()
     for key in KEYS:
         assert key in said
+    assert ".lock" not in said
     manifest = json.loads((tmp_path / "b1" / "manifest.json").read_text())
     backed_up = manifest["databases"]["cases"]["tables"]["messages"]["rows"]
     assert 1 <= backed_up <= number + 1
@@ -153,7 +158,8 @@ def test_a_resident_is_shown_what_would_go_then_forgotten_and_the_log_stays_whol
     said = told(minhu(var, *erase, "--yes"))
     assert "dialogues" in said and "attachments" in said
     rows, files = content(var)
-    assert "web:me" not in rows and "柿子树下" not in rows and list(files) == ["learnt.joblib"] and case.number in rows
+    assert "web:me" not in rows and "柿子树下" not in rows and case.number in rows
+    assert list(files) == ["learnt.joblib", "apikeys.csv"]
     for path in var.glob("*.db*"):
         assert "柿子树下".encode() not in path.read_bytes()
     assert "1 of them" in told(minhu(var, "audit", "verify", "--head", head))
@@ -187,7 +193,7 @@ def test_retention_is_shown_first_and_needs_the_countys_own_periods(desk: Desk, 
     assert "conversations" in told(minhu(var, "retention", "--dry-run")) and content(var) == before
     told(minhu(var, "retention"))
     rows, files = content(var)
-    assert "随便问问" not in rows and "柿子树下" in rows and len(files) == 2
+    assert "随便问问" not in rows and "柿子树下" in rows and len(files) == 3
     assert "nothing is old enough" in told(minhu(var, "retention"))
     shutil.copytree(ROOT / "city", city)
     (city / "retention.yml").unlink()
