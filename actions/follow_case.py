@@ -17,13 +17,11 @@ from actions.office import Office, office
 from actions.turn import Turn
 from cases.case import Case
 from cases.desk import Refused
-from cases.lifecycle import RUNNING
+from cases.lifecycle import LOW, RUNNING
 
 Events = list[dict[str, Any]]
 SHOWN = 3
 CLOSED = frozenset({"rated", "refused", "withdrawn", "merged"})
-DONE = frozenset({"closed", "rated"})
-LOW = 2
 
 
 class _AboutOneCase(Action, ABC):
@@ -169,7 +167,7 @@ def add_detail(said: CollectingDispatcher, turn: Turn, at: Office, case: Case) -
 def add(said: CollectingDispatcher, turn: Turn, at: Office, case: Case, after: Events) -> Events:
     """Keeps the words with the case; one that was closed may be opened again. `after` ends the job otherwise."""
     at.desk.add_words(case.id, turn.conversation_id, turn.ref, turn.text)
-    if case.status in DONE and at.desk.can_reopen(case):
+    if at.desk.can_reopen(case):
         said.utter_message(response="utter_ask_reopen", number=case.number)
         return [*after, SlotSet("job", "follow_case"), SlotSet("asked", "reopen")]
     said.utter_message(response="utter_words_added", number=case.number)

@@ -16,10 +16,10 @@ from cases import audit, conflicts, disputes, limits
 from cases.case import AuditEntry, Case, Contact, Event, Look, Matter, Message
 from cases.conversations import now_utc
 from cases.county import County, StaffMember
-from cases.effects import Given, standing
+from cases.effects import Given, Scene, changes, for_adviser, pressing
 from cases.errors import NotFound, Refused, Stale
 from cases.lifecycle import LOW, MOVES
-from cases.moving import PRESSING, TOLD, Moving
+from cases.moving import TOLD, Moving
 from cases.rows import case_of, contact_of, corrected, event_of, kept_matter, kept_place, kept_words
 from cases.shield import Shield
 from cases.store import Store, cases, conversations, events, followers, staff, supporters
@@ -67,7 +67,8 @@ class Desk(Moving):
                 self._update_conversation(write, matter.conversation_id, language=matter.language)
             self._hand_over(write, case_id, row["number"])
             disputes.note(write, case_id, matter, self.shield, self.county)
-            self._send_at_once(write, case_id)
+            if matter.emergency or matter.kind == "consultation":
+                self._send_at_once(write, case_id)
             return self._case_by_id(write, case_id)
 
     def case(self, key: int | str) -> Case:
@@ -238,13 +239,13 @@ class Desk(Moving):
             raise Refused("no_score")
         with self.store.write() as write:
             row = self._own_case(write, case_id, conversation_id)
-            if self._done_before(write, row["id"], "rate", ref):
+            if any(self._done_before(write, row["id"], move, ref) for move in ("rate", "dissatisfied")):
                 return case_of(row)
             if row["conversation_id"] != conversation_id:
                 return self._rate_as_follower(write, row, conversation_id, ref, score, words)
             shown, sealed = self.shield.keep(words)
-            in_window = standing(self.county, row, self.clock()).in_window
-            move = "dissatisfied" if score <= LOW and in_window else "rate"
+            again = score <= LOW and MOVES["dissatisfied"] in self._allowed(row, "resident")
+            move = "dissatisfied" if again else "rate"
             told = {"rating_words": shown, "rating_words_sealed": sealed}
             return self._by_resident(write, row, move, ref, words, rating=score, **told)
 
@@ -406,7 +407,7 @@ class Desk(Moving):
         return self._case_by_id(write, row["id"])
 
     def _new_case(self, matter: Matter, key: str, number: str, now: datetime) -> dict[str, Any]:
-        return {
+        row: dict[str, Any] = {
             "number": number, "filing_key": key, "version": 1, "status": "reported", "kind": matter.kind,
             "conversation_id": matter.conversation_id, "category": matter.category,
             "domain": matter.domain, "town": matter.town, "village": matter.village, "grid": matter.grid,
@@ -414,30 +415,33 @@ class Desk(Moving):
             "contact_withheld": matter.contact_withheld, "language": matter.language, "emergency": matter.emergency,
             "signals": list(matter.signals), "legal_topic": matter.legal_topic,
             "citations": list(matter.citations), "created_at": now,
-            "due_at": limits.desk_due(self.county, now), "open": True,
-            "pressing": PRESSING[0 if matter.emergency else 2],
+            "due_at": limits.desk_due(self.county, now), "open": True, "supervised_at": None,
         }  # fmt: skip
+        return {**row, "pressing": pressing(row)}
 
     def _send_at_once(self, write: Connection, case_id: int) -> None:
-        """An emergency goes to the duty desk and a consultation to its adviser, with no desk in between."""
-        row = self._need_case(write, case_id)
-        if row["emergency"] is None and not self._has_adviser(write, row):
-            return
-        for move in ("register", "dispatch"):
-            found = MOVES[move]
-            change = self._changes(write, row, found, Given())
-            detail = {k: v for k, v in change.items() if k in TOLD}
-            self._apply(write, row, replace(found, notice=None), change, "system", "system", None, detail)
-            row = self._need_case(write, case_id)
+        """An emergency goes to the duty desk and a consultation to its adviser, with no desk in between.
 
-    def _has_adviser(self, write: Connection, row: Any) -> bool:
-        """Whether somebody may advise on it at once; that the adviser of the place was passed over is an event."""
-        if row["kind"] != "consultation":
-            return False
-        choice = conflicts.choose(write, self.county, row)
-        if choice.adviser is None and choice.passed:
+        Where nobody may advise, the desk has it; that the adviser of the place was passed over is an event.
+        """
+        row, choice = self._need_case(write, case_id), conflicts.Choice(None)
+        if for_adviser(row, Given()):
+            choice = conflicts.choose(write, self.county, row)
+            if choice.adviser is None:
+                if choice.passed:
+                    self._conflict(write, row)
+                return
+        row = self._by_system(write, row, "register")
+        if choice.passed:
             self._conflict(write, row)
-        return choice.adviser is not None
+        self._by_system(write, row, "dispatch", choice.adviser)
+
+    def _by_system(self, write: Connection, row: Any, move: str, adviser: str | None = None) -> Any:
+        """One move that nobody has to be told of by a notice: the bot says it. Returns the row after it."""
+        change = changes(move, Scene(self.county, row, Given(), self.clock(), adviser))
+        detail = {k: v for k, v in change.items() if k in TOLD}
+        self._apply(write, row, replace(MOVES[move], notice=None), change, "system", "system", None, detail)
+        return self._need_case(write, row["id"])
 
     def _by_resident(
         self,

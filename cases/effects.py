@@ -89,11 +89,20 @@ def place_of(row: Mapping[str, Any]) -> Place:
     return Place(row["town"], row["village"], row["grid"])
 
 
+def may_wait(county: County) -> timedelta:
+    """How long an emergency may wait for somebody to acknowledge it."""
+    return timedelta(minutes=county.limits["acknowledge_minutes"])
+
+
+def pressing(row: Mapping[str, Any]) -> int:
+    """Where a case stands in a queue: emergencies first, then what leaders look at, then the rest."""
+    return 0 if row["emergency"] else 1 if row["supervised_at"] else 2
+
+
 def standing(county: County, row: Mapping[str, Any], now: datetime) -> Standing:
     """What decides, beside the status, which moves the case allows."""
     due, closed, sent = (utc(row[n]) if row[n] else None for n in ("due_at", "closed_at", "dispatched_at"))
     window = timedelta(days=county.limits["reopen_days"])
-    unheard = timedelta(minutes=county.limits["acknowledge_minutes"])
     return Standing(
         returns=row["returns"],
         ruled=bool(row["ruled"]),
@@ -104,7 +113,7 @@ def standing(county: County, row: Mapping[str, Any], now: datetime) -> Standing:
         extension_asked=row["extension_asked"] is not None,
         in_window=row["reopenings"] < county.limits["reopenings"] and (closed is None or now <= closed + window),
         past_due=due is not None and now > due,
-        unheard=bool(row["emergency"] and sent and not row["alarmed_at"] and now > sent + unheard),
+        unheard=bool(row["emergency"] and sent and not row["alarmed_at"] and now > sent + may_wait(county)),
     )
 
 
@@ -138,8 +147,13 @@ def check_codes(scene: Scene) -> None:
 # --- to whom ---------------------------------------------------------------------------------------------------------
 
 
+def for_adviser(row: Mapping[str, Any], given: Given) -> bool:
+    """Whether an adviser has to be found: a consultation, unless a unit is named or somebody is in danger."""
+    return row["kind"] == "consultation" and row["emergency"] is None and not given.unit
+
+
 def _dispatch(scene: Scene) -> dict[str, Any]:
-    if scene.row["kind"] == "consultation" and not scene.given.unit:
+    if for_adviser(scene.row, scene.given):
         return to_adviser(scene)
     return to_stage(scene, _named_or_first(scene))
 

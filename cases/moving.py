@@ -14,7 +14,7 @@ from cases import audit, conflicts, limits, routing
 from cases.case import Case
 from cases.conversations import Conversations, now_utc
 from cases.county import County
-from cases.effects import Given, Scene, changes, place_of, standing
+from cases.effects import Given, Scene, changes, for_adviser, may_wait, place_of, pressing, standing
 from cases.errors import NotFound, Refused, Stale
 from cases.lifecycle import MOVES, OPEN, RUNNING, Move, allowed
 from cases.notices import Notices
@@ -31,8 +31,6 @@ NEXT_NUMBER = sa.text(
 BY_ID = sa.select(cases).where(cases.c.id == sa.bindparam("case"))
 LAST_EVENT = sa.select(sa.func.max(events.c.seq)).where(events.c.case_id == sa.bindparam("case"))
 EVENT = events.insert()
-#: an emergency presses most, then what leaders look at, then the rest
-PRESSING = (0, 1, 2)
 WATCHED = 200
 _SYSTEM = "system"
 OUTSIDE = ("outside_note", "outside_answer")
@@ -80,7 +78,7 @@ class Moving(Conversations):
 
     def moves(self, case: Case, role: str) -> list[Move]:
         """What the table allows `role` to do with the case now."""
-        return allowed(case.status, role, case.kind, standing(self.county, vars(case), self.clock()))
+        return self._allowed(vars(case), role)
 
     def move(self, case_id: int, move: str, *, actor: str, role: str, version: int, **given: Any) -> Case:
         """Makes one move of the table; `given` are fields of effects.Given.
@@ -107,7 +105,7 @@ class Moving(Conversations):
             if self.shield.keep(word, STAFF)[0] in list(write.execute(told).scalars()):
                 return
             move = MOVES["outside_answer" if status == "closed" else "outside_note"]
-            if move in allowed(row["status"], _SYSTEM, row["kind"], standing(self.county, row, self.clock())):
+            if move in self._allowed(row, _SYSTEM):
                 self._make(write, row, move, Given(note=word), _SYSTEM, _SYSTEM)
 
     def watch(self) -> int:
@@ -115,38 +113,39 @@ class Moving(Conversations):
 
         Returns how many. Called again and again by the relay; each case in a transaction of its own.
         """
-        now, late = self.clock(), cases.c.due_at < self.clock()
-        unheard = sa.and_(cases.c.emergency.is_not(None), cases.c.alarmed_at.is_(None))
-        query = sa.select(cases.c.id).where(
-            cases.c.status.in_(RUNNING), sa.or_(sa.and_(late, cases.c.overdue_at.is_(None)), unheard)
-        )
+        now, c = self.clock(), cases.c
+        late = sa.and_(c.due_at < now, c.overdue_at.is_(None))
+        unheard = sa.and_(
+            c.status == "dispatched", c.emergency.is_not(None), c.alarmed_at.is_(None),
+            c.dispatched_at < now - may_wait(self.county),
+        )  # fmt: skip
+        query = sa.select(c.id).where(c.status.in_(RUNNING), sa.or_(late, unheard))
         with self.store.read() as read:
-            found = list(read.execute(query.order_by(cases.c.due_at).limit(WATCHED)).scalars())
-        return sum(self._watch(case_id, now) for case_id in found)
+            found = list(read.execute(query.order_by(c.due_at).limit(WATCHED)).scalars())
+        return sum(self._watch(case_id) for case_id in found)
 
-    def _watch(self, case_id: int, now: datetime) -> bool:
+    def _watch(self, case_id: int) -> bool:
         with self.store.write() as write:
             row = self._need_case(write, case_id)
-            held = allowed(row["status"], _SYSTEM, row["kind"], standing(self.county, row, now))
-            move = next((m for m in held if m.code in ("alarm", "climb", "overdue")), None)
+            move = next((m for m in self._allowed(row, _SYSTEM) if m.code in ("alarm", "climb", "overdue")), None)
             if move is not None:
                 self._make(write, row, move, Given(), _SYSTEM, _SYSTEM)
         return move is not None
 
     # --- inside --------------------------------------------------------------------------------------------------
 
+    def _allowed(self, row: Mapping[str, Any], role: str) -> list[Move]:
+        """The moves that the table allows `role` now."""
+        return allowed(row["status"], role, row["kind"], standing(self.county, row, self.clock()))
+
     def _found(self, row: Any, code: str, role: str) -> Move:
         """The move, if the table allows it now. Raises Refused."""
         found = MOVES.get(code)
-        if found is None or found not in allowed(
-            row["status"], role, row["kind"], standing(self.county, row, self.clock())
-        ):
+        if found is None or found not in self._allowed(row, role):
             raise Refused("not_allowed")
         return found
 
-    def _make(
-        self, write: Connection, row: Any, move: Move, given: Given, actor: str, role: str, ref: str | None = None
-    ) -> None:
+    def _make(self, write: Connection, row: Any, move: Move, given: Given, actor: str, role: str) -> None:
         """One move with everything that belongs to it. Raises Refused."""
         if (missing := given.missing(move.needs)) is not None:
             raise Refused(f"{missing}_missing")
@@ -160,13 +159,13 @@ class Moving(Conversations):
         elif move.code == "hide":
             detail, change = {}, self._hidden(row, given)
         elif move.code == "split":
-            detail["other"], change = self._split(write, row, given), {}
-        self._apply(write, row, move, change, actor, role, given.note, detail, ref)
+            detail["other"], change = self._split(write, row, given, change), {}
+        self._apply(write, row, move, change, actor, role, given.note, detail)
 
     def _changes(self, write: Connection, row: Any, move: Move, given: Given) -> dict[str, Any]:
         """The new values of a move. Raises Refused."""
         scene = Scene(self.county, row, given, self.clock())
-        if row["kind"] == "consultation" and "adviser" in move.takes and not given.unit:
+        if "adviser" in move.takes and for_adviser(row, given):
             choice = conflicts.choose(write, self.county, row, given.adviser)
             if choice.passed:
                 self._conflict(write, row)
@@ -202,28 +201,22 @@ class Moving(Conversations):
 
     def _hidden(self, row: Any, given: Given) -> dict[str, Any]:
         """Words without a part that tells too much: the unit no longer sees it, a reveal still does."""
-        part = str(given.part).strip()
-        if not any(part in words for words in row["words"]):
-            raise Refused("part_unknown")
-        words, sealed = self.shield.hide(row["words"], row["words_sealed"], part)
+        words, sealed = self.shield.hide(row["words"], row["words_sealed"], _part(row, given))
         return {"words": words, "words_sealed": sealed}
 
-    def _split(self, write: Connection, row: Any, given: Given) -> str:
-        """A second case from a part of the resident's own words. Returns its number."""
-        part = str(given.part).strip()
-        if not any(part in words for words in row["words"]):
-            raise Refused("part_unknown")
-        now, number = self.clock(), self._next_number(write, self.clock())
+    def _split(self, write: Connection, row: Any, given: Given, change: Mapping[str, Any]) -> str:
+        """A second case, of the category in `change`, from a part of the resident's own words. Returns its number."""
+        part, now = _part(row, given), self.clock()
+        number = self._next_number(write, now)
         count = sa.select(sa.func.count()).select_from(cases).where(cases.c.split_from == row["id"])
         fresh = {c.name: row[c.name] for c in cases.c if c.name in _SAME}
         fresh |= {
             "number": number, "filing_key": f"{row['filing_key']}/split/{write.execute(count).scalar_one() + 1}",
-            "version": 1, "status": "reported", "words": [part], "category": given.category, "domain": None,
-            "split_from": row["id"], "created_at": now, "open": True, "pressing": PRESSING[2], "emergency": None,
-            "due_at": limits.desk_due(self.county, now),
+            "version": 1, "status": "reported", "words": [part], "category": change.get("category"),
+            "domain": change.get("domain"), "split_from": row["id"], "created_at": now, "emergency": None,
+            "supervised_at": None, "open": True, "due_at": limits.desk_due(self.county, now),
         }  # fmt: skip
-        if given.category:
-            fresh["domain"] = self.county.category(given.category).domain
+        fresh["pressing"] = pressing(fresh)
         made = write.execute(cases.insert().values(**fresh)).inserted_primary_key[0]
         self._event(
             write, made, "file", None, "reported", row["conversation_id"], "resident", None, now,
@@ -251,8 +244,7 @@ class Moving(Conversations):
 
     def _update_case(self, write: Connection, row: Any, **values: Any) -> None:
         held = {**row, **values}
-        pressing = 0 if held["emergency"] else 1 if held["supervised_at"] else 2
-        known = {"open": held["status"] in OPEN, "pressing": pressing, "version": cases.c.version + 1}
+        known = {"open": held["status"] in OPEN, "pressing": pressing(held), "version": cases.c.version + 1}
         write.execute(cases.update().where(cases.c.id == row["id"]).values(**values, **known))
 
     def _set_support(self, write: Connection, case_id: int, units: Iterable[str]) -> None:
@@ -296,9 +288,10 @@ class Moving(Conversations):
         """
         version = write.execute(sa.select(cases.c.version).where(cases.c.id == row["id"])).scalar_one()
         ref = f"notice:{row['id']}:{version}:{code}"
+        for_others = redact(note, UNIT) if note else note
         for told in (row["conversation_id"], *self._followers(write, row["id"])):
             language = self._need_conversation(write, told)["language"]
-            said = note if told == row["conversation_id"] or not note else redact(note, UNIT)
+            said = note if told == row["conversation_id"] else for_others
             text, buttons = self._notices.render(code, language, self._blanks(row, language, said, detail or {}))
             message = self._append(
                 write, told, ref, "notice", text, buttons=buttons, delivery="waiting", case_id=row["id"]
@@ -325,3 +318,11 @@ class Moving(Conversations):
 
     def _hand_over(self, write: Connection, case_id: int, number: str) -> None:
         self._outbox(write, "handover", f"case:{case_id}", f"case:{case_id}:filed", {"number": number}, None, case_id)
+
+
+def _part(row: Any, given: Given) -> str:
+    """The part that was picked out of the resident's own words. Raises Refused where they don't hold it."""
+    part = str(given.part).strip()
+    if not any(part in words for words in row["words"]):
+        raise Refused("part_unknown")
+    return part

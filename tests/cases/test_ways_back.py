@@ -229,6 +229,24 @@ def test_an_emergency_is_with_the_duty_desk_at_once_and_must_be_acknowledged(des
     assert heard.status == "handling" and heard.acknowledged_at == clock.now and "值班台" in notices(desk)[-1]
 
 
+def test_an_emergency_told_in_a_consultation_goes_to_the_duty_desk_with_a_place_or_without(desk: Desk) -> None:
+    for key, place in (("e1", {}), ("e2", {"town": TOWN, "village": VILLAGE})):
+        case = desk.file(Matter("web:1", key, "consultation", ("他拿刀砍人",), emergency="violence", **place))
+        assert (case.status, case.unit, case.adviser) == ("dispatched", desk.county.duty, None)
+
+
+def test_a_low_rating_that_is_sent_twice_counts_once(desk: Desk) -> None:
+    case = walk(desk, filed(desk), "register", "dispatch", "accept", "answer", "close")
+    first, again = (desk.rate(case.id, "web:1", "r1", 1, "垃圾还在") for _ in range(2))
+    assert first == again and [e.move for e in desk.timeline(case.id)].count("dissatisfied") == 1
+
+
+def test_the_watch_leaves_an_emergency_alone_that_somebody_acknowledged(desk: Desk, clock: Clock) -> None:
+    case = walk(desk, filed(desk, emergency="fire", category=None), ("acknowledge", {"role": "unit"}))
+    clock.move(minutes=30)
+    assert desk.watch() == 0 and desk.case(case.id) == case
+
+
 def test_a_unit_that_helps_may_add_words_and_nothing_else(desk: Desk) -> None:
     sent = walk(
         desk, filed(desk), "register", ("dispatch", {"unit": "urban-management", "support": ("power", "water")})
