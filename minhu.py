@@ -291,21 +291,25 @@ def console(_: argparse.Namespace) -> int:
 
 
 def api(_: argparse.Namespace) -> int:
-    """Serves other systems: Open311 GeoReport v2."""
+    """Serves other systems: Open311 GeoReport v2, and the statuses of a webhook outside."""
     import uvicorn
 
+    from cases.outside import SettingsError
     from channels.api import make_app
     from nlu.dangers import danger
 
+    try:
+        app = make_app(danger=danger)
+    except SettingsError as wrong:
+        raise Stop(str(wrong)) from wrong
     host = os.environ.get("MINHU_HOST", "127.0.0.1")
-    uvicorn.run(make_app(danger=danger), host=host, port=api_port(), ws="none", log_level="warning", access_log=False)
+    uvicorn.run(app, host=host, port=api_port(), ws="none", log_level="warning", access_log=False)
     return 0
 
 
 def api_key(given: argparse.Namespace) -> int:
     """Makes a key for a system that files over Open311 and prints it once; only its hash is kept."""
-    from channels.api import KEYS
-    from channels.api_keys import ApiKeys
+    from channels.api_keys import KEYS, ApiKeys
 
     make_folders()
     try:

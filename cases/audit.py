@@ -111,8 +111,10 @@ def check(read: Connection, anchor: str | None = None) -> Chain:
     `anchor`: a hash that `head` gave once; it must be found.
     """
     previous, entries, withheld, found = FIRST, 0, 0, anchor == FIRST
-    query = sa.select(audit).order_by(audit.c.id).execution_options(yield_per=AT_A_TIME)
-    for row in read.execute(query).mappings():
+    by = audit.alias()
+    sealing = sa.and_(by.c.id == audit.c.withheld_by, by.c.withheld.is_not(None))
+    query = sa.select(audit, by.c.id.label("sealed_by")).join(by, sealing, isouter=True).order_by(audit.c.id)
+    for row in read.execute(query.execution_options(yield_per=AT_A_TIME)).mappings():
         if row["previous"] != previous or not _holds(read, row):
             return Chain(entries, withheld, previous, Broken(row["id"], utc(row["at"])), _told(anchor, found))
         previous, entries, withheld = row["hash"], entries + 1, withheld + (row["withheld_by"] is not None)
@@ -168,8 +170,7 @@ def _without(row: Mapping[str, Any], names: Mapping[str, str]) -> dict[str, Any]
 def _holds(read: Connection, row: Mapping[str, Any]) -> bool:
     """Whether one entry is as it was written, or as the entry that withheld something from it left it."""
     if row["withheld_by"] is not None:
-        sealing = sa.select(audit.c.id).where(audit.c.id == row["withheld_by"], audit.c.withheld.is_not(None))
-        return row["withheld_by"] > row["id"] and read.execute(sealing).first() is not None
+        return row["sealed_by"] is not None and bool(row["sealed_by"] > row["id"])
     if row["hash"] != _hash(row["previous"], row):
         return False
     return row["withheld"] is None or row["withheld"] == _seal_over(read, row["id"])

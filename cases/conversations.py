@@ -297,21 +297,18 @@ class Conversations:
         write.execute(OUTBOX, row)
 
 
+def _insert(dialect: str) -> Any:
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    return postgresql.insert if dialect == "postgresql" else sqlite.insert
+
+
 @lru_cache
 def _opened(dialect: str) -> Any:
     """Opens a conversation that isn't there yet, in the words of one dialect."""
-    from sqlalchemy.dialects import postgresql, sqlite
-
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    return insert(conversations).on_conflict_do_nothing(index_elements=["id"])
+    return _insert(dialect)(conversations).on_conflict_do_nothing(index_elements=["id"])
 
 
 def insert_new(connection: Connection) -> Any:
     """The dialect's own insert, which can pass over what is there already."""
-    if connection.dialect.name == "postgresql":
-        from sqlalchemy.dialects.postgresql import insert
-
-        return insert
-    from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-
-    return sqlite_insert
+    return _insert(connection.dialect.name)

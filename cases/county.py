@@ -259,6 +259,17 @@ def _of_the_places(villages: Iterable[Village], grids: Iterable[Grid]) -> Iterab
         yield StaffMember(grid.worker or f"grid-{grid.code}", grid.name, "unit", grid.code)
 
 
+def read_yaml(path: Path) -> Any:
+    """What stands in a file of the county. Raises CountyError."""
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
+    except yaml.MarkedYAMLError as wrong:
+        line = wrong.problem_mark.line + 1 if wrong.problem_mark else None
+        raise CountyError(path.name, line, str(wrong.problem)) from wrong
+    except (OSError, UnicodeDecodeError) as wrong:
+        raise CountyError(path.name, None, f"can't be read: {wrong}") from wrong
+
+
 class _Reader:
     """Reads and checks the files one after the other."""
 
@@ -394,15 +405,7 @@ class _Reader:
             raise CountyError(name, None, f"can't be read: {wrong}") from wrong
 
     def _yaml(self, name: str) -> Any:
-        try:
-            return yaml.load(
-                (self._folder / name).read_text(encoding="utf-8"), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-            )
-        except yaml.MarkedYAMLError as wrong:
-            line = wrong.problem_mark.line + 1 if wrong.problem_mark else None
-            raise CountyError(name, line, str(wrong.problem)) from wrong
-        except (OSError, UnicodeDecodeError) as wrong:
-            raise CountyError(name, None, f"can't be read: {wrong}") from wrong
+        return read_yaml(self._folder / name)
 
     @staticmethod
     def _known(name: str, rows: Iterable[Any], column: str, codes: set[str]) -> None:

@@ -17,7 +17,7 @@ from cases.case import AuditEntry, Case, Contact, Event, Look, Matter, Message
 from cases.conversations import now_utc
 from cases.county import County, StaffMember
 from cases.effects import Given, Scene, changes, for_adviser, pressing
-from cases.errors import NotFound, Refused, Stale
+from cases.errors import NotFound, Refused, Stale, need_reason
 from cases.lifecycle import LOW, MOVES
 from cases.moving import TOLD, Moving
 from cases.rows import case_of, contact_of, corrected, event_of, kept_matter, kept_place, kept_words
@@ -264,8 +264,7 @@ class Desk(Moving):
 
         A unit sees them if the resident agreed, or if somebody is in danger. Raises Refused.
         """
-        if len(reason.strip()) < 4:
-            raise Refused("reason_missing")
+        need_reason(reason)
         if role not in STAFF_REVEALS:
             raise Refused("not_allowed")
         with self.store.write() as write:
@@ -277,8 +276,7 @@ class Desk(Moving):
 
     def reveal_transcript(self, conversation_id: str, *, actor: str, role: str, reason: str) -> list[Message]:
         """What was said in a conversation, in full, for the desk and with a reason, which is logged. Raises Refused."""
-        if len(reason.strip()) < 4:
-            raise Refused("reason_missing")
+        need_reason(reason)
         if role not in ("operator", "administrator"):
             raise Refused("not_allowed")
         with self.store.write() as write:

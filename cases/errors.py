@@ -25,3 +25,9 @@ class Stale(Exception):
 
 class NotFound(KeyError):
     """There is no such case, conversation, message or member of staff (or it belongs to somebody else)."""
+
+
+def need_reason(reason: str) -> None:
+    """A look at a person needs a reason of four signs at least. Raises Refused."""
+    if len(reason.strip()) < 4:
+        raise Refused("reason_missing")

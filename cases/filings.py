@@ -16,13 +16,13 @@ from cases.lifecycle import OPEN
 from cases.rows import case_of
 from cases.store import Store, cases, events, messages
 
-#: moves whose note is said to the resident
+#: moves that answer or end a case: the newest of their notes is what another system is told
 PUBLIC = ("answer", "outside_answer", "close", "refuse", "uphold")
 
 
 @dataclass(frozen=True)
 class Filing:
-    """A case, when something last happened to it (aware), and the last words said publicly to it (numbers in full)."""
+    """A case, when something last happened to it (aware), and what was last said to the resident (numbers hidden)."""
 
     case: Case
     updated_at: datetime
@@ -52,10 +52,14 @@ class Filings:
         """Those of the numbers that are its own, newest first; 1,000 numbers at most."""
         return self._filings(self._own(prefix).where(cases.c.number.in_(list(numbers))))
 
-    def of_conversation(self, conversation_id: str) -> Filing | None:
-        """What was filed in a conversation of its own."""
-        found = self._filings(sa.select(cases).where(cases.c.conversation_id == conversation_id))
-        return found[-1] if found else None
+    def number_in(self, conversation_id: str) -> str | None:
+        """The number of what was filed in a conversation of its own, not of what was split off from it later."""
+        query = sa.select(cases.c.number).where(
+            cases.c.conversation_id == conversation_id, cases.c.split_from.is_(None)
+        )
+        with self._store.read() as read:
+            number: str | None = read.execute(query.order_by(cases.c.id).limit(1)).scalar()
+        return number
 
     def search(
         self,

@@ -53,6 +53,8 @@ ENDED = ("failed", "given_up", "unclear", "staged", "withdrawn")
 DELIVERED = ("awaiting_id", "sent")
 #: kinds of case that stay in the house: what somebody asks a law adviser is between the two
 STAYS = ("consultation",)
+#: what may be put up again
+RESENDABLE = (*ENDED, "waiting")
 BACKOFF = (timedelta(minutes=5), timedelta(minutes=30))
 #: longer than every request of one attempt together may take
 LEASE = timedelta(minutes=10)
@@ -142,7 +144,6 @@ class Handovers:
         system: CaseSystem | None = None,
         moved: Moved | None = None,
         tries: int = TRIES,
-        poll_every: timedelta = POLL_EVERY,
     ) -> None:
         """`moved(case_id, their_status, note)` hears how a case stands there whenever that has changed, at least once.
 
@@ -150,7 +151,7 @@ class Handovers:
         """
         self._desk, self._system, self._moved = desk, system, moved
         self._store, self._clock = desk.store, desk.clock
-        self._tries, self._poll_every = tries, poll_every
+        self._tries = tries
         self._deaf: dict[int, datetime] = {}
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -205,7 +206,7 @@ class Handovers:
         """
         with self._store.write() as write:
             row = self._need(write, handovers.c.id == handover_id)
-            if row["state"] not in (*ENDED, "waiting"):
+            if row["state"] not in RESENDABLE:
                 raise Refused("not_resendable")
             unclear = row["unclear"] and row["state"] != "unclear"
             self._set(write, handover_id, state="waiting", attempts=0, unclear=unclear, next_at=self._clock())
@@ -262,7 +263,7 @@ class Handovers:
         return due.order_by(handovers.c.next_at, handovers.c.id)
 
     def _take(self, due: Any, write: Connection) -> list[Mapping[str, Any]]:
-        return list(write.execute(due if self._store.on_sqlite else due.with_for_update(skip_locked=True)).mappings())
+        return list(write.execute(self._store.lock_row(due, skip_locked=True)).mappings())
 
     def _any(self, due: Any) -> bool:
         """A look without the write lock, as there is nothing to do most of the time."""
@@ -374,8 +375,8 @@ class Handovers:
             return 0
         with self._store.write() as write:
             rows = self._take(due, write)
-            for row in rows:
-                self._set(write, row["id"], next_at=self._clock() + LEASE)
+            now, taken = self._clock(), handovers.c.id.in_([row["id"] for row in rows])
+            write.execute(handovers.update().where(taken).values(updated_at=now, next_at=now + LEASE))
         with_id = [row for row in rows if row["their_id"]]
         if with_id:
             self._look(with_id)
@@ -429,7 +430,7 @@ class Handovers:
         self._set(
             write, row["id"], state="sent", their_id=_kept(heard.their_id, 200), status_at=at, misses=0,
             sent_at=row["sent_at"] or self._clock(), unclear=False,
-            next_at=None if over else self._clock() + self._poll_every, **status, **settled,
+            next_at=None if over else self._clock() + POLL_EVERY, **status, **settled,
         )  # fmt: skip
 
     def _missed(self, write: Connection, row: Mapping[str, Any], why: OutsideError) -> None:

@@ -26,9 +26,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import yaml
-
-from cases.county import CountyError
+from cases.conversations import now_utc
+from cases.county import CountyError, read_yaml
 from cases.open311_answers import Row, Unreadable, attributes_of, errors_of, flag, rows_of, text, values_of
 from cases.outside import CannotTell, Duplicate, Handed, Known, Receipt, Rejected, Settings, Status, Temporary
 from cases.reach import Answer, Reach
@@ -75,14 +74,7 @@ class Mapping311:
         path = county_folder / FILE
         if not path.exists():
             return cls()
-        try:
-            held = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-        except yaml.MarkedYAMLError as wrong:
-            line = wrong.problem_mark.line + 1 if wrong.problem_mark else None
-            raise CountyError(FILE, line, str(wrong.problem)) from wrong
-        except (OSError, UnicodeDecodeError) as wrong:
-            raise CountyError(FILE, None, f"can't be read: {wrong}") from wrong
-        return cls.read(held)
+        return cls.read(read_yaml(path) or {})
 
     @classmethod
     def read(cls, held: Any) -> Mapping311:
@@ -151,7 +143,7 @@ class Open311:
         settings: Settings,
         mapping: Mapping311,
         reach: Reach | None = None,
-        clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+        clock: Callable[[], datetime] = now_utc,
     ) -> None:
         """`settings.url` is the endpoint, as https://city.example/open311/v2."""
         self._url, self._key, self._jurisdiction = settings.url.rstrip("/"), settings.key, settings.jurisdiction
@@ -230,8 +222,7 @@ class Open311:
         """The attributes of a service. Raises Temporary, Rejected."""
         if service_code not in self._definitions:
             # some say `metadata: true` of services that have no definition
-            answer = self._ask("GET", f"services/{quote(service_code, safe='')}")
-            rows = [] if answer.status == 404 else self._told(answer)
+            rows = self._get(f"services/{quote(service_code, safe='')}")
             self._definitions[service_code] = [a for row in rows for a in attributes_of(row)]
         return self._definitions[service_code]
 
@@ -239,18 +230,19 @@ class Open311:
         """GET tokens: the id, None while there is none (404, or a row without it)."""
         if token is None:
             return None
-        answer = self._ask("GET", f"tokens/{quote(token, safe='')}")
-        if answer.status == 404:
-            return None
-        return next((text(row.get("service_request_id")) for row in self._told(answer)), None)
+        rows = self._get(f"tokens/{quote(token, safe='')}")
+        return next((text(row.get("service_request_id")) for row in rows), None)
+
+    def _get(self, path: str, **sent: Any) -> list[Row]:
+        """The rows there; none under 404. Raises Temporary, Rejected."""
+        answer = self._ask("GET", path, **sent)
+        return [] if answer.status == 404 else self._told(answer)
 
     def _one(self, their_id: str) -> list[Row]:
-        answer = self._ask("GET", f"requests/{quote(their_id, safe='')}")
-        return [] if answer.status == 404 else self._told(answer)
+        return self._get(f"requests/{quote(their_id, safe='')}")
 
     def _list(self, query: dict[str, str]) -> list[Row]:
-        answer = self._ask("GET", "requests", params=query)
-        return [] if answer.status == 404 else self._told(answer)
+        return self._get("requests", params=query)
 
     def _requests(self, service_code: str, handed_at: datetime) -> Iterator[Row]:
         """Their requests since ours was first sent, page by page where they have pages. Raises CannotTell."""
@@ -307,9 +299,7 @@ class Open311:
         if self._jurisdiction:
             target = "data" if method == "POST" else "params"
             sent[target] = {**sent.get(target, {}), "jurisdiction_id": self._jurisdiction}
-        answer = self._reach.ask(method, f"{self._url}/{path}.{self._mapping.format}", **sent)
-        answer.raise_if_later()
-        return answer
+        return self._reach.ask(method, f"{self._url}/{path}.{self._mapping.format}", **sent)
 
     def _told(self, answer: Answer, posted: bool = False) -> list[Row]:
         """The rows of a good answer. Raises Rejected, Temporary and, to what was posted, Duplicate for the others."""
@@ -317,7 +307,7 @@ class Open311:
             rows = rows_of(answer.text)
         except Unreadable as wrong:
             if answer.status >= 400:
-                raise Rejected(_code(answer.status), f"HTTP {answer.status}, {wrong}") from wrong
+                raise Rejected(answer.refusal, f"HTTP {answer.status}, {wrong}") from wrong
             raise Temporary("unreadable", f"HTTP {answer.status}, {wrong}", unclear=posted) from wrong
         errors = errors_of(rows)
         if answer.status < 400 and not errors:
@@ -327,7 +317,7 @@ class Open311:
             raise Duplicate(told, _named_id(rows, errors))
         if any(word in said for word in self._mapping.temporary_words):
             raise Temporary("server_error", told, unclear=posted)
-        raise Rejected(_code(answer.status), told)
+        raise Rejected(answer.refusal, told)
 
     @staticmethod
     def _by_id(rows: list[Row]) -> dict[str, Row]:
@@ -340,10 +330,6 @@ def _status(their_id: str, row: Row | None) -> Status:
         return Status(their_id, None, None)
     status = text(row.get("status"))
     return Status(their_id, status.lower() if status else None, text(row.get("status_notes")))
-
-
-def _code(http: int) -> str:
-    return "key_refused" if http in (401, 403) else "rejected"
 
 
 def _named_id(rows: list[Row], said: str) -> str | None:

@@ -33,6 +33,11 @@ class Answer:
         """The body as UTF-8, without a byte order mark; what is no UTF-8 shows as such."""
         return self.body.decode("utf-8-sig", errors="replace")
 
+    @property
+    def refusal(self) -> str:
+        """The reason that a 4xx is kept under."""
+        return "key_refused" if self.status in (401, 403) else "rejected"
+
     def raise_if_later(self) -> None:
         """Raises Temporary for what every HTTP server says when it can't just now."""
         if self.status in (408, 425, 429):
@@ -61,9 +66,9 @@ class Reach:
     A connection is used once: one that the other side closed in between would look like a lost answer.
     """
 
-    def __init__(self, staging: bool, step: float = STEP, whole: float = WHOLE) -> None:
+    def __init__(self, staging: bool, step: float = STEP) -> None:
         """`staging`: only this machine may be reached, and no proxy of the environment is asked."""
-        self._staging, self._step, self._whole = staging, step, whole
+        self._staging, self._step = staging, step
         self._opened: httpx.Client | None = None
 
     @property
@@ -96,21 +101,17 @@ class Reach:
             raise Temporary("no_answer", f"{type(broken).__name__}: {broken}", unclear=True) from broken
         if 300 <= answer.status < 400:
             raise Rejected("redirected", answer.headers.get("location", ""))
+        answer.raise_if_later()
         return answer
 
     def _read(self, response: httpx.Response) -> bytes:
         """The body; who sends too much or too slowly is broken off."""
-        until, parts, size = time.monotonic() + self._whole, [], 0
+        until, parts, size = time.monotonic() + WHOLE, [], 0
         for part in response.iter_bytes():
             size += len(part)
             if size > LONGEST:
                 raise Temporary("unreadable", f"more than {LONGEST} bytes", unclear=True)
             if time.monotonic() > until:
-                raise Temporary("no_answer", f"not whole within {self._whole:g} s", unclear=True)
+                raise Temporary("no_answer", f"not whole within {WHOLE:g} s", unclear=True)
             parts.append(part)
         return b"".join(parts)
-
-    def close(self) -> None:
-        """Ends the client."""
-        if self._opened is not None:
-            self._opened.close()

@@ -121,7 +121,7 @@ def redact(text: str, level: str = UNIT) -> str:
     relatives and contacts, rooms and doors; roads, estates and buildings stay. public: all of it whole, also third
     persons with a title, house numbers and car plates. Raises KeyError for another level.
     """
-    found = [span for span in spans(text, level) if span.kind in LEVELS[level]]
+    found = spans(text, level)
     if not found:
         return text
     shown = list(text)
@@ -153,7 +153,7 @@ def mask_words(text: str) -> str:
 
 
 def spans(text: str, level: str = PUBLIC) -> list[Span]:
-    """What tells who somebody is, in order and without overlaps; kinds that `level` does not hide may be left out."""
+    """What tells who somebody is, in order and without overlaps; kinds that `level` does not hide are left out."""
     plain, kinds = text.translate(WIDE) if _WIDE.search(text) else text, LEVELS[level]
     found = [*_numbers(plain), *_accounts(plain)]
     if "name" in kinds:

@@ -16,7 +16,7 @@ from cases import audit
 from cases.case import Case, Contact, mask_words
 from cases.conversations import now_utc
 from cases.county import County
-from cases.errors import NotFound, Refused, Stale
+from cases.errors import NotFound, Refused, Stale, need_reason
 from cases.registry_form import (
     FIELDS,
     ORGANISATION,
@@ -268,7 +268,7 @@ class Registry:
             retired = without_person if entry.kind == PERSON else retirement
             row = retired(vars(entry), self.clock(), self.today(), by)
             write.execute(registry_entries.update().where(registry_entries.c.id == entry_id).values(**row))
-            self._note(write, by, "retire", entry, mask_words(reason.strip()))
+            self._note(write, by, "retire", entry, reason.strip())
             return self._need(write, entry_id)
 
     # --- looking -------------------------------------------------------------------------------------------------
@@ -354,8 +354,7 @@ class Registry:
 
     def reveal(self, entry_id: int, *, by: str, role: str, reason: str) -> tuple[str, Contact]:
         """A person's name and contact in full, with a reason, which is logged. Raises Refused."""
-        if len(reason.strip()) < 4:
-            raise Refused("reason_missing")
+        need_reason(reason)
         if role not in REVEALERS:
             raise Refused("not_allowed")
         with self.store.write() as write:

@@ -119,10 +119,8 @@ class Relay:
         with self._store.read() as read:
             if read.execute(due.limit(1)).first() is None:
                 return []
-        if not self._store.on_sqlite:
-            due = due.with_for_update(skip_locked=True)
         with self._store.write() as write:
-            rows = write.execute(due).mappings().all()
+            rows = write.execute(self._store.lock_row(due, skip_locked=True)).mappings().all()
             for row in rows:
                 write.execute(
                     outbox.update().where(outbox.c.id == row["id"]).values(state="sending", next_at=now + LEASE)

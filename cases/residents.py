@@ -20,7 +20,7 @@ from cases import audit, disputes, erasing, handovers, records, unregistering
 from cases.attachments import Attachments
 from cases.conversations import now_utc
 from cases.erasing import OF_RESIDENTS, Counts, erasures
-from cases.errors import NotFound, Refused
+from cases.errors import NotFound, Refused, need_reason
 from cases.handovers import Handover, went_out
 from cases.lifecycle import OPEN
 from cases.persons import GONE
@@ -66,7 +66,7 @@ class Erased:
     filed_by: str | None = None
 
 
-class _Rehearsed(Exception):
+class Rehearsed(Exception):
     """Rolls a dry run back."""
 
 
@@ -106,7 +106,7 @@ class Residents:
         in what staff wrote about a case numbers stay hidden, as they may be another's.
         Raises NotFound, Refused without a reason, PermissionError where something was sealed with another key.
         """
-        _need_reason(reason)
+        need_reason(reason)
         memory = self.memory.read(conversation_id)
         with self.store.write() as write:
             audit.note(write, self.clock(), actor, "export", conversation_id, reason)
@@ -221,14 +221,14 @@ class Residents:
         was broken off in between. Raises Refused (reason_missing; open_cases unless withdrawn or forced: then the
         cases go on, without words and contact), NotFound, audit.Tampered.
         """
-        _need_reason(reason)
+        need_reason(reason)
         try:
             with self.store.write() as write:
                 erasing.overwrite_what_goes(write)
                 erased = self._in_store(write, conversation_id, actor, reason, force=force or dry_run)
                 if dry_run:
-                    raise _Rehearsed
-        except _Rehearsed:
+                    raise Rehearsed
+        except Rehearsed:
             outside = self.outside(conversation_id)
         else:
             outside = self._outside_store(conversation_id)
@@ -295,11 +295,6 @@ class Residents:
             here = erasures.c.conversation_id == conversation_id
             write.execute(erasures.update().where(here).values(conversation_id=None, done_at=self.clock()))
         return gone
-
-
-def _need_reason(reason: str) -> None:
-    if len(reason.strip()) < 4:
-        raise Refused("reason_missing")
 
 
 def _about(conversation_id: str, numbers: Sequence[str], known: Sequence[str] = ()) -> Any:

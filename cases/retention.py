@@ -18,7 +18,7 @@ from cases.erasing import OF_RESIDENTS, Counts, questions
 from cases.lifecycle import OPEN
 from cases.persons import GONE
 from cases.records import DONE, OPINION, PROBLEM, group_records
-from cases.residents import Residents
+from cases.residents import Rehearsed, Residents
 from cases.store import audit as audit_rows
 from cases.store import cases, conversations, events, followers, messages, outbox
 
@@ -70,10 +70,6 @@ def _days(value: Any, name: Any) -> int | None:
     if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 1):
         return value
     raise CountyError(FILE, None, f"{name}: {value!r} is no number of days")
-
-
-class _Rehearsed(Exception):
-    """Rolls a dry run back."""
 
 
 class Retention:
@@ -149,7 +145,7 @@ class Retention:
             ~_open_elsewhere(conversations.c.id),
             ~_to_send(outbox.c.order_key == conversations.c.id),
         )
-        return self._in_batches(due, conversations.c.id, self._conversations_out, actor, dry_run)
+        return self._in_batches(due, conversations.c.id, self._conversations_out, actor, dry_run, whole=True)
 
     def _conversations_out(self, write: Connection, rows: Sequence[Mapping[str, Any]], actor: str) -> Counts:
         names = {row["id"]: erasing.pseudonym() for row in rows}
@@ -274,11 +270,15 @@ class Retention:
         work: Callable[[Connection, Sequence[Mapping[str, Any]], str], Counts],
         actor: str,
         dry_run: bool,
+        whole: bool = False,
     ) -> Counts:
-        """One transaction each, so that residents never wait long; files and memory follow each."""
-        return erasing.added(self._batches(due.order_by(key), key, work, actor, dry_run))
+        """One transaction each, so that residents never wait long.
 
-    def _batches(self, due: Any, key: Any, work: Any, actor: str, dry_run: bool) -> Iterator[Counts]:
+        Files and memory follow each; `whole` has a dry run count those of the conversations in `due`.
+        """
+        return erasing.added(self._batches(due.order_by(key), key, work, actor, dry_run, whole))
+
+    def _batches(self, due: Any, key: Any, work: Any, actor: str, dry_run: bool, whole: bool) -> Iterator[Counts]:
         last: Any = None
         while True:
             part = due if last is None else due.where(key > last)
@@ -292,9 +292,9 @@ class Retention:
                         return
                     counts = work(write, rows, actor)
                     if dry_run:
-                        raise _Rehearsed
-            except _Rehearsed:
-                left = erasing.added(self._residents.outside(row["id"]) for row in rows if "holder" in row)
+                        raise Rehearsed
+            except Rehearsed:
+                left = erasing.added(self._residents.outside(row["id"]) for row in rows) if whole else {}
             else:
                 left = self._residents.finish()
             last = rows[-1]["id"]

@@ -147,7 +147,10 @@ def seal_clear(store: Store, shield: Shield, batch: int = BATCH) -> int:
     Afterwards SQLite is packed anew, so that nothing of it stays in pages that are free.
     """
     done = 0
-    for table in _CLEAR:
+    with store.read() as read:
+        query = sa.select(counters.c.name).where(counters.c.name.in_([CLEAR + table for table in _CLEAR]))
+        left = set(read.execute(query).scalars())
+    for table in (name for name in _CLEAR if CLEAR + name in left):
         while (moved := _seal_batch(store, table, shield, batch)) is not None:
             done += moved
     if done and store.on_sqlite:

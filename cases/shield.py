@@ -88,12 +88,12 @@ class Shield:
         seen, original = self.keep(text)
         if sealed is None and original is None:
             return [*shown, text], None
-        before = sealed.split(" ") if sealed else [NOTHING] * len(shown)
+        before = _beside(shown, sealed)
         return [*shown, seen or ""], " ".join([*before, original or NOTHING])
 
     def hide(self, shown: Sequence[str], sealed: str | None, part: str) -> tuple[list[str], str | None]:
         """Words as shown without `part`, which a black bar takes the place of, and the originals sealed beside them."""
-        before = sealed.split(" ") if sealed else [NOTHING] * len(shown)
+        before = _beside(shown, sealed)
         bare = [text.replace(part, BAR * len(part)) for text in shown]
         originals = [
             (self.seal(text) or NOTHING) if one == NOTHING and text != left else one
@@ -103,7 +103,7 @@ class Shield:
 
     def open_all(self, shown: Sequence[str], sealed: str | None) -> tuple[str, ...]:
         """The words of `seal_all` as they were told. Raises PermissionError."""
-        before = sealed.split(" ") if sealed else [NOTHING] * len(shown)
+        before = _beside(shown, sealed)
         pairs = zip(shown, before, strict=True)
         return tuple(text if one == NOTHING else self.open(one) or "" for text, one in pairs)
 
@@ -146,6 +146,11 @@ class Shield:
         if self._file is not None and (mark := _mark(self._file)) != self._seen:
             self._use(read_keys(self._file))
             self._seen = mark
+
+
+def _beside(shown: Sequence[str], sealed: str | None) -> list[str]:
+    """The sealed originals beside words as shown, NOTHING where one hides nothing."""
+    return sealed.split(" ") if sealed else [NOTHING] * len(shown)
 
 
 def key_file() -> Path:

@@ -281,9 +281,12 @@ class Store:
         with self.engine.begin() as connection:
             yield connection
 
-    def lock_row(self, query: Any) -> Any:
-        """`query` with a row lock where the database has them (on SQLite the transaction itself is the lock)."""
-        return query if self.on_sqlite else query.with_for_update()
+    def lock_row(self, query: Any, skip_locked: bool = False) -> Any:
+        """`query` with a row lock where the database has them (on SQLite the transaction itself is the lock).
+
+        `skip_locked`: rows that others have locked are passed over.
+        """
+        return query if self.on_sqlite else query.with_for_update(skip_locked=skip_locked)
 
 
 def _engine(url: str) -> Engine:

@@ -39,7 +39,7 @@ class Traces:
             named = [facts.get("own_name"), *_registered(read, row["id"], shield)]
         except PermissionError:
             return cls(pieces)
-        pieces += [opened.contact, redact(opened.contact or ""), *named]
+        pieces += [opened.contact, *named]
         told = "\n".join((opened.contact or "", *opened.words, opened.place or ""))
         pieces += [told[span.start : span.end] for span in spans(told, UNIT) if span.kind in LOOKED_FOR]
         return cls([*pieces, *(redact(piece) for piece in pieces if piece)])

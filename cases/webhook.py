@@ -24,6 +24,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from cases.conversations import now_utc
 from cases.handovers import Pushed
 from cases.outside import (
     CannotTell,
@@ -168,18 +169,13 @@ def document(handed: Handed) -> dict[str, Any]:
 
 
 class Webhook:
-    """One receiver of cases. Its statuses are pushed (`receive`), never asked for."""
+    """One receiver of cases. Its statuses are pushed (`received`), never asked for."""
 
     name = "webhook"
     polls = False
     repeats_safely = True
 
-    def __init__(
-        self,
-        settings: Settings,
-        reach: Reach | None = None,
-        clock: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
-    ) -> None:
+    def __init__(self, settings: Settings, reach: Reach | None = None, clock: Callable[[], datetime] = now_utc) -> None:
         """Raises SettingsError without a secret."""
         self._url, self._key = settings.url, settings.key
         self._secrets = secrets_of(settings.secret)
@@ -193,12 +189,10 @@ class Webhook:
         if self._key:
             headers["authorization"] = f"Bearer {self._key}"
         answer = self._reach.ask("POST", self._url, content=body, headers=headers)
-        answer.raise_if_later()
         if answer.status == 409:
             raise Duplicate(answer.text[:200], _id_in(answer))
         if answer.status >= 400:
-            code = "key_refused" if answer.status in (401, 403) else "rejected"
-            raise Rejected(code, f"HTTP {answer.status}, {answer.text[:200]}")
+            raise Rejected(answer.refusal, f"HTTP {answer.status}, {answer.text[:200]}")
         if answer.body.strip() and not answer.text.lstrip().startswith("{"):
             # a proxy's page under 200, say: nobody knows whether it passed the case on
             raise Temporary("unreadable", answer.text[:80], unclear=True)
@@ -207,6 +201,10 @@ class Webhook:
     def find(self, handed: Handed) -> Receipt | None:
         """There is nothing to ask; repeating is safe instead."""
         raise CannotTell("a webhook answers no questions")
+
+    def received(self, headers: Mapping[str, str], body: bytes) -> Pushed:
+        """A status that was pushed back just now. Raises NotTrusted, Malformed."""
+        return receive(self._secrets, headers, body, self._clock())
 
     def look(self, known: Sequence[Known]) -> Mapping[int, Status]:
         """Statuses are pushed."""

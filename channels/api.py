@@ -17,8 +17,8 @@ from starlette.exceptions import HTTPException
 from starlette.routing import Match
 
 from cases.desk import Desk
-from channels import open311
-from channels.api_keys import ApiKeys, KeysUnreadable
+from channels import handover_status, open311
+from channels.api_keys import KEYS, ApiKeys, KeysUnreadable
 from channels.desk import desk_of_this_process, var
 from channels.open311_format import Format, answer
 from channels.open311_interface import Danger, Interface, no_danger
@@ -26,7 +26,6 @@ from channels.open311_words import NotAccepted, Open311Words
 
 log = logging.getLogger("minhu.api")
 
-KEYS = "apikeys.csv"
 ABOUT = (
     "Open311 GeoReport v2. A system sees only the requests that it filed itself; contacts are never given out, and "
     "phone and identity numbers in texts are masked. Danger to life does not belong here."
@@ -37,6 +36,7 @@ def make_app(desk: Desk | None = None, keys: ApiKeys | None = None, danger: Dang
     """The application; without arguments everything comes from the environment (see README).
 
     `danger` gives the code of a danger to life that words tell of: such a filing is with the duty desk at once.
+    Raises SettingsError when a webhook outside is named without what it needs.
     """
     desk = desk or desk_of_this_process()
     interface = Interface(desk, keys or ApiKeys(var() / KEYS), _changed(), danger or no_danger)
@@ -48,7 +48,9 @@ def make_app(desk: Desk | None = None, keys: ApiKeys | None = None, danger: Dang
 
     app = FastAPI(title="Minhu", description=ABOUT, version="2", docs_url=None, redoc_url=None, lifespan=life)
     app.state.open311 = interface
+    app.state.statuses = handover_status.Statuses.from_environment(desk)
     app.include_router(open311.router)
+    app.include_router(handover_status.router)
     app.add_exception_handler(NotAccepted, _not_accepted)
     app.add_exception_handler(RequestValidationError, _wrong_parameter)
     app.add_exception_handler(HTTPException, _http)

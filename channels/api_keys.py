@@ -10,6 +10,8 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+#: where they are kept, in the folder of what this installation writes
+KEYS = "apikeys.csv"
 COLUMNS = ("client", "sha256", "scope")
 #: `file` may file and read what it filed, `read` may only read it
 SCOPES = ("file", "read")

@@ -173,7 +173,7 @@ async def file_request(
     What is said in words is kept verbatim; phone, email and names are sealed and never given out again.
     """
     at = ask.at
-    fields = form.fields_of(await _body(request), request.headers.get("content-type", ""))
+    fields = form.fields_of(await body_of(request), request.headers.get("content-type", ""))
     at.check_jurisdiction(form.line(fields, "jurisdiction_id"))
     client = at.client_of(form.line(fields, "api_key"), files=True)
     given = form.read(fields, at.county, at.places, idempotency_key)
@@ -244,21 +244,22 @@ async def token(
 ) -> Response:
     """The number of what was filed under an Idempotency-Key, for a system that lost the answer."""
     conversation = f"{prefix(client)}{form.conversation_key(token)}" if form.KEY.fullmatch(token) else ""
-    found = await run_in_threadpool(ask.at.filings.of_conversation, conversation)
-    if found is None:
+    number = await run_in_threadpool(ask.at.filings.number_in, conversation)
+    if number is None:
         raise NotAccepted("token")
-    return answer(ask.form, "service_requests", [{"service_request_id": found.case.number, "token": token}])
+    return answer(ask.form, "service_requests", [{"service_request_id": number, "token": token}])
 
 
 # --- inside ----------------------------------------------------------------------------------------------------------
 
 
-async def _body(request: Request) -> bytes:
+async def body_of(request: Request, most: int = BIGGEST) -> bytes:
+    """What was sent; one that is longer than `most` bytes is not read to its end. Raises NotAccepted."""
     body = bytearray()
     async for part in request.stream():
         body += part
-        if len(body) > BIGGEST:
-            raise NotAccepted("too_big", most=BIGGEST)
+        if len(body) > most:
+            raise NotAccepted("too_big", most=most)
     return bytes(body)
 
 

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, Response
 
 from cases.errors import NotFound, Refused
-from cases.handovers import ENDED, PAGE, STATES, Handovers
+from cases.handovers import PAGE, RESENDABLE, STATES, Handovers
 from console.page import OVERSEERS, back, form_of, page_of, signed_in
 
 router = APIRouter()
@@ -29,7 +29,7 @@ async def show(request: Request, state: str = "", page: int = 1, part: str = "")
         states=STATES,
         number=number,
         more=len(rows) >= PAGE,
-        resendable=(*ENDED, "waiting"),
+        resendable=RESENDABLE,
         may_resend=who.role in RESENDS,
     )
 

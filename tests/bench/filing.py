@@ -19,8 +19,7 @@ from urllib.parse import urlencode
 import sqlalchemy as sa
 
 from cases.store import Store, cases, events, outbox
-from channels.api import KEYS
-from channels.api_keys import ApiKeys
+from channels.api_keys import KEYS, ApiKeys
 from tests.bench.rival import Rival
 from tests.running import ROOT, free_port
 

@@ -185,6 +185,16 @@ def test_the_same_idempotency_key_is_the_same_case_by_header_or_attribute(at: Ru
     assert token == [{"service_request_id": number, "token": "abc"}]
 
 
+def test_a_key_names_what_was_filed_not_what_staff_split_off_from_it(at: Running) -> None:
+    both = "国瓷路的路灯坏了三天。还有垃圾没人收。"
+    number = at.file(at.first, description=both, headers={"Idempotency-Key": "abc"})
+    case = at.desk.case(number)
+    part = {"part": "还有垃圾没人收。", "category": "urban.rubbish"}
+    at.desk.move(case.id, "split", actor="x", role="operator", version=case.version, **part)
+    token = at.http.get("tokens/abc.json", params={"api_key": at.first}).json()
+    assert token == [{"service_request_id": number, "token": "abc"}] and len(at.own(at.first)) == 2
+
+
 @pytest.mark.parametrize("change", [{"description": "别的事"}, {"service_code": "urban.road"}])
 def test_an_idempotency_key_is_not_taken_for_another_matter(at: Running, change: dict[str, str]) -> None:
     at.file(at.first, headers={"Idempotency-Key": "abc"})
