@@ -261,6 +261,7 @@ def bot(_: argparse.Namespace) -> int:
     from actions.office import office
     from nlu.dialogue_store import DialogueStore
     from nlu.engine import load_bot
+    from nlu.facts import warm as warm_facts
 
     logging.basicConfig(level=logging.INFO, format="%(name)s %(message)s")
     for talkative in ("rasa", "rasa_sdk", "sanic"):
@@ -270,6 +271,7 @@ def bot(_: argparse.Namespace) -> int:
     app = configure_app(channels, enable_api=False, route="/", port=bot_port())
 
     office()  # read before the first resident comes
+    warm_facts()
 
     async def start(running: Any, loop: asyncio.AbstractEventLoop) -> None:
         running.ctx.agent = load_bot(MODEL, DialogueStore(None, dialogue_url()))
@@ -324,18 +326,24 @@ def relay(_: argparse.Namespace) -> int:
     from cases.county import County
     from cases.desk import Desk
     from cases.relay import Relay
+    from cases.searching import CaseIndex
     from cases.store import Store
     from cases.stored_reports import due_reports
+    from cases.worker import Worker
     from channels.push import deliver
 
     desk = Desk(Store(database_url()), County.load(city()))
     outside = open_handovers(desk)
+    # neither a slow system outside nor a large index may keep residents waiting for their notices
+    workers = [Worker("search", CaseIndex(desk.store).take_in)]
     if outside is not None:
-        outside.start()
+        workers.append(Worker("handovers", outside.work))
+    for worker in workers:
+        worker.start()
     chores = (desk.watch, lambda: due_reports(desk.store, desk.county))
     Relay(desk.store, deliver, outside.take if outside else None).run(chores=chores)
-    if outside is not None:
-        outside.finish()
+    for worker in workers:
+        worker.finish()
     return 0
 
 

@@ -17,7 +17,7 @@ from actions.office import Office, office
 from actions.turn import Turn
 from cases.case import Case
 from cases.desk import Refused
-from cases.lifecycle import LOW, RUNNING
+from cases.lifecycle import LOW, OPEN, RUNNING
 
 Events = list[dict[str, Any]]
 SHOWN = 3
@@ -202,11 +202,19 @@ def rate(said: CollectingDispatcher, turn: Turn, at: Office, case: Case) -> Even
         return [SlotSet("job", "follow_case"), SlotSet("asked", "rate"), SlotSet("case_number", case.number)]
     score = int(score)
     rated = at.desk.rate(case.id, turn.conversation_id, turn.ref, score, None if turn.pressed else turn.text)
-    told = "utter_rated" if score > LOW else "utter_rated_low" if rated.status == "reopened" else "utter_rated_low_late"
-    said.utter_message(response=told, number=case.number, score=score)
+    said.utter_message(response=after_rating(rated, score, at), number=case.number, score=score)
     if score <= LOW:
         return [SlotSet("job", "follow_case"), SlotSet("asked", "rate_words")]
     return back(turn)
+
+
+def after_rating(rated: Case, score: int, at: Office) -> str:
+    """The response to a rating; a low one of somebody who only joined the case opens nothing by itself."""
+    if score > LOW:
+        return "utter_rated"
+    if rated.status == "reopened":
+        return "utter_rated_low"
+    return "utter_rated_low_joined" if at.desk.can_reopen(rated) else "utter_rated_low_late"
 
 
 def state(case: Case, at: Office, turn: Turn) -> dict[str, str]:
@@ -214,16 +222,22 @@ def state(case: Case, at: Office, turn: Turn) -> dict[str, str]:
     language = turn.language
     own = case.conversation_id == turn.conversation_id
     what = case.words[0] if own and case.words else report_problem.category_name(case.category, at, language)
-    running = case.status in RUNNING and case.due_at is not None
-    due = at.moment(case.due_at, language) if running else at.term("no_limit", language)
+    due = at.moment(case.due_at, language) if case.status in RUNNING and case.due_at else None
     return {
         "number": case.number,
         "status": at.term(f"status_{case.status}", language),
         "step": str(case.step),
         "unit": unit_name(case, at, language),
-        "due": due,
+        "due": due or at.term(f"due_{clock_of(case)}", language),
         "words": what[:40],
     }
+
+
+def clock_of(case: Case) -> str:
+    """Why no limit runs: it does so once a unit has the case, rests, has been met, or the case is over."""
+    if case.status in ("suspended", "answered"):
+        return case.status
+    return "dispatch" if case.status in OPEN else "over"
 
 
 def unit_name(case: Case, at: Office, language: str) -> str:

@@ -20,13 +20,14 @@ from cases.effects import Given, Scene, changes, for_adviser, pressing
 from cases.errors import NotFound, Refused, Stale, need_reason
 from cases.lifecycle import LOW, MOVES
 from cases.moving import TOLD, Moving
+from cases.queues import PAGE, Queues
 from cases.rows import case_of, contact_of, corrected, event_of, kept_matter, kept_place, kept_words
+from cases.searching import Scope
 from cases.shield import Shield
-from cases.store import Store, cases, conversations, events, followers, staff, supporters
+from cases.store import Store, cases, events, followers, staff, supporters
 
 __all__ = ["Desk", "NotFound", "Refused", "Stale"]
 
-PAGE = 50
 PLACE = ("town", "village", "grid", "place_said")
 AMENDABLE = frozenset({"category", "domain", "since", "since_said", *PLACE})
 #: statements of every filing: to build one takes longer than to run it
@@ -44,6 +45,7 @@ class Desk(Moving):
         """`clock` gives aware datetimes; `shield` seals contacts (this installation's own by default)."""
         super().__init__(store, county, clock, shield)
         self._hasher = PasswordHasher()
+        self._queues = Queues(store)
 
     # --- cases ---------------------------------------------------------------------------------------------------
 
@@ -122,18 +124,9 @@ class Desk(Moving):
         search: str | None = None,
         page: int = 1,
     ) -> list[Case]:
-        """What this role has to look at: emergencies first, then what is due soonest; 50 a page."""
-        query = sa.select(cases).where(cases.c.status == status if status else cases.c.open.is_(True))
-        if role == "unit":
-            helped = sa.select(supporters.c.case_id).where(supporters.c.unit == unit)
-            query = query.where(sa.or_(cases.c.unit == unit, cases.c.id.in_(helped)))
-        elif role == "adviser":
-            query = query.where(cases.c.adviser == adviser)
-        if search:
-            told = f"%{search}%"
-            query = query.where(sa.or_(cases.c.number.like(told), sa.cast(cases.c.words, sa.Text).like(told)))
-        query = query.order_by(cases.c.pressing, cases.c.due_at, cases.c.id)
-        return self._cases(query.limit(PAGE).offset((page - 1) * PAGE))
+        """What this role has to look at, 50 a page; see Queues.page."""
+        scope = Scope(unit or "" if role == "unit" else None, adviser or "" if role == "adviser" else None)
+        return self._queues.page(scope, status, search, page)
 
     def support(self, case_id: int) -> tuple[str, ...]:
         """Codes of the units that help with the case."""
@@ -344,24 +337,8 @@ class Desk(Moving):
     # --- figures -------------------------------------------------------------------------------------------------
 
     def figures(self) -> dict[str, Any]:
-        """Per unit and in all: open, overdue, closed, share closed in time (percent), mean rating (1 to 5)."""
-        now, c = self.clock(), cases.c
-        is_open, ended = c.open.is_(True), c.status.in_(("closed", "rated"))
-        columns = (
-            sa.func.sum(sa.case((is_open, 1), else_=0)).label("open"),
-            sa.func.sum(sa.case((sa.and_(is_open, c.due_at < now), 1), else_=0)).label("overdue"),
-            sa.func.sum(sa.case((ended, 1), else_=0)).label("closed"),
-            sa.func.sum(sa.case((sa.and_(ended, c.in_time.is_(True)), 1), else_=0)).label("in_time"),
-            sa.func.avg(c.rating).label("rating"),
-        )
-        with self.store.read() as read:
-            by_unit = read.execute(sa.select(c.unit, *columns).group_by(c.unit).order_by(c.unit)).mappings().all()
-            total = read.execute(sa.select(*columns)).mappings().one()
-            waiting = read.execute(
-                sa.select(sa.func.count()).select_from(conversations).where(conversations.c.holder == "waiting")
-            ).scalar_one()
-        units = [{"unit": row["unit"], **_figures(row)} for row in by_unit]
-        return {**_figures(total), "waiting_conversations": waiting, "units": units}
+        """See Queues.figures."""
+        return self._queues.figures(self.clock())
 
     # --- inside --------------------------------------------------------------------------------------------------
 
@@ -468,14 +445,3 @@ class Desk(Moving):
 
 #: a hash that no password fits, so that an unknown login takes as long as a wrong password
 _NOBODY = "$argon2id$v=19$m=65536,t=3,p=4$c29tZXNhbHRzb21lc2FsdA$3g0nEwqVYNRBGjbAm0kZ7hPH5DvkqJd4YzJ1eGQvDlY"
-
-
-def _figures(row: Any) -> dict[str, Any]:
-    closed = int(row["closed"] or 0)
-    return {
-        "open": int(row["open"] or 0),
-        "overdue": int(row["overdue"] or 0),
-        "closed": closed,
-        "in_time": f"{100 * int(row['in_time'] or 0) / closed:.0f}%" if closed else None,
-        "satisfaction": f"{float(row['rating']):.1f}" if row["rating"] is not None else None,
-    }

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import threading
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timedelta
@@ -153,8 +152,6 @@ class Handovers:
         self._store, self._clock = desk.store, desk.clock
         self._tries = tries
         self._deaf: dict[int, datetime] = {}
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
 
     # --- what others call ----------------------------------------------------------------------------------------
 
@@ -171,29 +168,6 @@ class Handovers:
         with self._store.write() as write:
             insert = insert_new(write)(handovers).values(**fresh)
             write.execute(insert.on_conflict_do_nothing(index_elements=["case_id", "system"]))
-
-    def start(self) -> None:
-        """Works in the background: a slow system must not keep residents waiting for their notices."""
-        self._thread = threading.Thread(target=self.run, name="handovers", daemon=True)
-        self._thread.start()
-
-    def finish(self, patience: float = 4.0) -> None:
-        """Stops, and waits `patience` seconds for the answer that is under way; one that takes longer is looked for
-        when work goes on."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join(patience)
-
-    def run(self, pause: float = 1.0) -> None:
-        """Until `finish`."""
-        while not self._stop.is_set():
-            try:
-                worked = self.work()
-            except Exception:
-                log.exception("hand-overs; trying again")
-                worked = 0
-            if not worked:
-                self._stop.wait(pause)
 
     def work(self) -> int:
         """Sends, asks and tells what is due; returns how many rows were handled."""
@@ -250,7 +224,7 @@ class Handovers:
     def send_due(self, limit: int = BATCH) -> int:
         """Tries the rows that are due, oldest first; returns how many."""
         done = 0
-        while done < limit and not self._stop.is_set() and (row := self._claim()) is not None:
+        while done < limit and (row := self._claim()) is not None:
             self._attempt(row)
             done += 1
         return done

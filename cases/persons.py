@@ -48,7 +48,7 @@ NOBODY: Mapping[str, frozenset[str]] = {
         "id number version status kind category domain town since contact_withheld language emergency signals "
         "legal_topic citations unit adviser due_at created_at closed_at in_time rating open pressing level returns "
         "ruled extensions extension_asked reopenings hours_left verified merged_into split_from dispatched_at amber_at "
-        "overdue_at acknowledged_at alarmed_at supervised_at"
+        "overdue_at acknowledged_at alarmed_at supervised_at indexed_version"
     ),
     "conversations": _of("language holder created_at"),
     "counters": _of("name value"),

@@ -26,6 +26,7 @@ from cases.lifecycle import OPEN
 from cases.persons import GONE
 from cases.registry import PERSON, RESIDENT, case_links, registry_entries
 from cases.rows import contact_of
+from cases.searching import CaseIndex
 from cases.shield import Shield
 from cases.store import Store, cases, conversations, events, followers, messages, outbox
 from cases.store import audit as audit_rows
@@ -83,6 +84,7 @@ class Residents:
     ) -> None:
         """`clock` gives aware datetimes."""
         self.store, self.attachments, self.memory, self.shield, self.clock = store, attachments, memory, shield, clock
+        self._index = CaseIndex(store)
 
     def conversation_of(self, key: str) -> str:
         """The conversation of a case's number, or `key` itself where it is one. Raises NotFound."""
@@ -239,7 +241,9 @@ class Residents:
         return replace(erased, counts=counts)
 
     def finish(self) -> Counts:
-        """Completes erasures that were broken off before files and memory were gone, too."""
+        """Completes erasures that were broken off before files, memory and the search index knew, too."""
+        if self._index.catch_up(cases.c.filing_key.startswith(GONE)):
+            self._index.settle()
         known = erasures.c.conversation_id
         with self.store.read() as read:
             unfinished = set(read.execute(sa.select(known).where(known.is_not(None))).scalars())

@@ -160,7 +160,8 @@ class PostgresSearch(LawEngine):
         near, known = nearness(rows, view.radius)
         spread = float((view.sample @ direction).std()) if view.radius else 0.0
         total = self.together(rows.first, rows.second, near, known, spread)
-        laws = [view.laws[number] for number in rows.laws.tolist()]
+        # a law that another process added since is found without being favoured
+        laws = [view.laws.get(number, "") for number in rows.laws.tolist()]
         total = total + self.favour(laws, meant, named)
         for row, ground in enumerate(zip(laws, rows.numbers.tolist(), strict=True)):
             total[row] += GROUND_WEIGHT * (grounds or {}).get(ground, 0.0) ** 0.5

@@ -13,7 +13,6 @@ from typing import Any
 
 import cn2an
 import jieba
-import jieba.posseg
 import phonenumbers
 import yaml
 import zhconv
@@ -105,6 +104,13 @@ class Facts:
             "phones": list(self.phones),
             "own_name": self.own_name,
         }
+
+
+def warm() -> None:
+    """Loads what reading needs, so that no resident waits for it."""
+    _known()
+    jieba.initialize()
+    _tagger().dt.initialize()
 
 
 def facts(words: str | Iterable[str], now: datetime) -> Facts:
@@ -228,7 +234,15 @@ def _proper(own: str, ends: str) -> bool:
 
 def _tag(word: str) -> str:
     """Part of speech of a word of the dictionary; empty for any other."""
-    return str(jieba.posseg.dt.word_tag_tab.get(word) or "")
+    return str(_tagger().dt.word_tag_tab.get(word) or "")
+
+
+@lru_cache(maxsize=1)
+def _tagger() -> Any:
+    """jieba's parts of speech: a second and 130 MB that only who reads a consultation needs."""
+    import jieba.posseg
+
+    return jieba.posseg
 
 
 def _person(name: str, known: _Known) -> bool:
@@ -236,7 +250,7 @@ def _person(name: str, known: _Known) -> bool:
     many other words must be taken for a name by the dictionary's own reading."""
     jieba.initialize()
     if known.ambiguous.match(name):
-        return [word.flag for word in jieba.posseg.lcut(name)] == ["nr"]
+        return [word.flag for word in _tagger().lcut(name)] == ["nr"]
     return not jieba.dt.FREQ.get(name) or _tag(name)[:2] in ("", "nr")
 
 

@@ -184,9 +184,10 @@ def handed_over(kept: Kept, case: Case, **more: Any) -> None:
 
 
 def columns(store: Store) -> dict[str, set[str]]:
-    """Every column of every table that the database has."""
+    """Every column of every table that the database has; what is only made from the cases has a test of its own."""
     inspect = sa.inspect(store.engine)
-    return {table: {column["name"] for column in inspect.get_columns(table)} for table in inspect.get_table_names()}
+    names = (table for table in inspect.get_table_names() if not table.startswith("case_search"))
+    return {table: {column["name"] for column in inspect.get_columns(table)} for table in names}
 
 
 def readable(store: Store) -> str:

@@ -22,6 +22,7 @@ from cases.reach import Reach
 from cases.relay import Relay
 from cases.store import Store
 from cases.webhook import Webhook
+from cases.worker import Worker
 from tests.cases.conftest import Clock
 from tests.cases.outside_server import City, city
 
@@ -497,14 +498,16 @@ def test_the_relay_stops_at_wrong_settings_and_starts_nothing_without_any(
 
 def test_in_the_background_a_case_goes_out_by_itself_and_the_end_is_waited_for(office: Any, server: City) -> None:
     ours = office()
-    ours.handovers.start()
+    worker = Worker("handovers", ours.handovers.work)
+    worker.start()
     ours.file()
     for _ in range(200):
         if ours.row().state == "sent":
             break
         threading.Event().wait(0.05)
-    ours.handovers.finish()
-    assert ours.row().state == "sent" and ours.handovers._thread is not None and not ours.handovers._thread.is_alive()
+    assert worker.running
+    worker.finish()
+    assert ours.row().state == "sent" and not worker.running
 
 
 def test_the_settings_open_the_system_that_they_name(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

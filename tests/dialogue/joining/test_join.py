@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cases.desk import Desk
+from tests.cases.moves import walk
 from tests.dialogue.resident import Resident
 
 FIRST = "国瓷街道五里牌社区的路灯从上个月开始就不亮了，我叫刘翠花"
@@ -73,3 +74,19 @@ def test_a_case_filed_in_english_is_offered_in_english(resident: Resident, neigh
     number = neighbour.press("Yes, submit").number
     assert "already reported" in resident.say("Street lamps are out since last month in Wulipai community, Guoci").text
     assert resident.press("Follow it").number == number
+
+
+def test_a_follower_of_a_closed_case_hears_of_no_limit_and_may_still_have_it_opened(
+    resident: Resident, neighbour: Resident, desk: Desk
+) -> None:
+    number = file(neighbour)
+    resident.say(AGAIN)
+    resident.press("一起跟进")
+    assert "派到承办单位后起算" in resident.say("我的诉求办到哪一步了").text
+    walk(desk, desk.case(number), "register", "dispatch", "accept", "answer", "close")
+    assert "已不再计时" in resident.say("我的诉求办到哪一步了").text
+    told = resident.say("1 分").text
+    assert "重新打开" in told and "已过" not in told and desk.case(number).status == "closed"
+    assert "重新打开" in resident.say("灯还是不亮").text
+    resident.press("没解决，重新打开")
+    assert desk.case(number).status == "reopened"

@@ -1,0 +1,35 @@
+"""What a store of a million cases needs: which cases the search index knows, and indexes for queues and figures."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0011"
+down_revision = "0010"
+
+STALE = sa.text("indexed_version <> version")
+#: name, columns before, columns after
+CHANGED = (
+    ("ix_cases_open", ["open", "pressing", "due_at", "id"], ["unit"]),
+    ("ix_cases_closed", ["closed_at", "created_at"], ["status", "unit", "in_time", "rating"]),
+)
+
+
+def upgrade() -> None:
+    """Adds the column and the indexes; the search index itself is made by who keeps it up."""
+    op.add_column("cases", sa.Column("indexed_version", sa.Integer, nullable=False, server_default="0"))
+    op.create_index("ix_cases_stale", "cases", ["id"], sqlite_where=STALE, postgresql_where=STALE)
+    op.create_index("ix_cases_ended", "cases", ["unit", "status", "id"])
+    for name, columns, more in CHANGED:
+        op.drop_index(name, "cases")
+        op.create_index(name, "cases", [*columns, *more])
+
+
+def downgrade() -> None:
+    """Drops them, and the search index."""
+    op.execute("drop table if exists case_search")
+    for name, columns, _ in CHANGED:
+        op.drop_index(name, "cases")
+        op.create_index(name, "cases", columns)
+    op.drop_index("ix_cases_ended", "cases")
+    op.drop_index("ix_cases_stale", "cases")
+    op.drop_column("cases", "indexed_version")

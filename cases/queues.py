@@ -1,0 +1,111 @@
+"""What waits for whom: cases in the order they should be looked at, a page at a time; and the figures of now."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from cases.case import Case
+from cases.lifecycle import OPEN
+from cases.rows import case_of
+from cases.searching import CaseIndex, Scope
+from cases.store import Store, cases, conversations, supporters
+
+PAGE = 50
+#: the last page that is turned to; who looks for more searches
+LAST = 200
+#: how far the figures of ended cases look back
+RECENT = timedelta(days=30)
+
+
+class Queues:
+    """Reads one store."""
+
+    def __init__(self, store: Store) -> None:
+        """Cheap."""
+        self._store, self._index = store, CaseIndex(store)
+
+    def page(self, scope: Scope, status: str | None, search: str | None, number: int) -> list[Case]:
+        """A page of open cases, or of those in a status: emergencies first, then what is due soonest.
+
+        Ended cases stand newest first; a search without a status finds them, too, behind the open ones.
+        """
+        first = (min(max(number, 1), LAST) - 1) * PAGE
+        if search and search.strip():
+            return self._of(self._index.find(search.strip(), scope, status, first, PAGE))
+        c, ended = cases.c, status is not None and status not in OPEN
+        held = c.status == status if status is not None else c.open.is_(True)
+        order = (c.id.desc(),) if ended else (c.pressing, c.due_at, c.id)
+        with self._store.read() as read:
+            query = _ids(scope, held, order, first + PAGE).order_by(*order).offset(first).limit(PAGE)
+            return [case_of(row) for row in read.execute(query).mappings()]
+
+    def _of(self, ids: Sequence[int]) -> list[Case]:
+        with self._store.read() as read:
+            rows = read.execute(sa.select(cases).where(cases.c.id.in_(ids))).mappings()
+            found = {row["id"]: case_of(row) for row in rows}
+        return [found[one] for one in ids if one in found]
+
+    def figures(self, now: datetime) -> dict[str, Any]:
+        """Per unit and in all: open, overdue; of the last 30 days closed, share closed in time (percent), mean rating
+        (1 to 5)."""
+        with self._store.read() as read:
+            standing, ended = _standing(read, now), _ended(read, now - RECENT)
+            waiting = sa.select(sa.func.count()).select_from(conversations).where(conversations.c.holder == "waiting")
+            people = read.execute(waiting).scalar_one()
+        units = sorted({*standing, *ended}, key=lambda unit: (unit is not None, unit or ""))
+        rows = [{**standing.get(unit, {}), **ended.get(unit, {})} for unit in units]
+        total = {name: sum(row.get(name, 0) for row in rows) for name in _COUNTS}
+        told = [{"unit": unit, **_figures(row)} for unit, row in zip(units, rows, strict=True)]
+        return {**_figures(total), "waiting_conversations": people, "units": told}
+
+
+_COUNTS = ("open", "overdue", "closed", "in_time", "rated", "points")
+
+
+def _ids(scope: Scope, held: Any, order: Sequence[Any], most: int) -> Any:
+    """The cases of a scope; those that a unit leads and those it helps with are each read in the order of an index."""
+    if scope.unit is None:
+        return sa.select(cases).where(held, scope.holds())
+    lead = sa.select(cases.c.id).where(held, cases.c.unit == scope.unit)
+    help_with = sa.select(cases.c.id).join(supporters, supporters.c.case_id == cases.c.id)
+    parts = [lead, help_with.where(held, supporters.c.unit == scope.unit)]
+    first = [sa.select(part.order_by(*order).limit(most).subquery()) for part in parts]
+    return sa.select(cases).where(cases.c.id.in_(sa.union_all(*first)))
+
+
+def _standing(read: Connection, now: datetime) -> dict[str | None, dict[str, int]]:
+    late = sa.func.sum(sa.case((cases.c.due_at < now, 1), else_=0))
+    query = sa.select(cases.c.unit, sa.func.count(), late).where(cases.c.open.is_(True)).group_by(cases.c.unit)
+    return {unit: {"open": many, "overdue": int(overdue)} for unit, many, overdue in read.execute(query)}
+
+
+def _ended(read: Connection, since: datetime) -> dict[str | None, dict[str, int]]:
+    """By the index of when cases ended: what else is asked stands in sums and functions, or SQLite takes another."""
+    c, unit = cases.c, sa.func.coalesce(cases.c.unit, "")
+    done = c.status.in_(("closed", "rated"))
+    sums = {
+        "closed": sa.case((done, 1), else_=0),
+        "in_time": sa.case((sa.and_(done, c.in_time.is_(True)), 1), else_=0),
+        "rated": sa.case((sa.and_(done, c.rating.is_not(None)), 1), else_=0),
+        "points": sa.case((sa.and_(done, c.rating.is_not(None)), c.rating), else_=0),
+    }
+    columns = (sa.func.sum(told).label(name) for name, told in sums.items())
+    query = sa.select(unit.label("unit"), *columns).where(c.closed_at >= since).group_by(unit)
+    found = read.execute(query).mappings()
+    return {row["unit"] or None: {name: int(row[name]) for name in sums} for row in found if row["closed"]}
+
+
+def _figures(counts: dict[str, int]) -> dict[str, Any]:
+    closed, rated = counts.get("closed", 0), counts.get("rated", 0)
+    return {
+        "open": counts.get("open", 0),
+        "overdue": counts.get("overdue", 0),
+        "closed": closed,
+        "in_time": f"{100 * counts['in_time'] / closed:.0f}%" if closed else None,
+        "satisfaction": f"{counts['points'] / rated:.1f}" if rated else None,
+    }
