@@ -89,9 +89,7 @@ class ActionFollowCase(_AboutOneCase):
             said.utter_message(response="utter_not_reopened", number=case.number)
             return ended
         if asked == "rate_words":
-            at.desk.add_words(case.id, turn.conversation_id, turn.ref, turn.text)
-            said.utter_message(response="utter_words_added", number=case.number)
-            return ended
+            return add(said, turn, at, case, ended)
         if asked == "rate":
             return rate(said, turn, at, case)
         if asked == "detail":

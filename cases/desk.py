@@ -28,6 +28,8 @@ from cases.store import Store, cases, events, followers, staff, supporters
 
 __all__ = ["Desk", "NotFound", "Refused", "Stale"]
 
+#: entries of the log that a look at it holds against each other; all of them take `minhu audit verify`
+AUDITED = 5000
 PLACE = ("town", "village", "grid", "place_said")
 AMENDABLE = frozenset({"category", "domain", "since", "since_said", *PLACE})
 #: statements of every filing: to build one takes longer than to run it
@@ -289,10 +291,10 @@ class Desk(Moving):
         members = {member.login: member for member in self.county.members}
         return [self._look(entry, members.get(entry.actor), filed) for entry in seen]
 
-    def audit_trail(self, limit: int = 200) -> tuple[list[AuditEntry], bool]:
-        """The newest entries, and whether the whole chain is unbroken."""
+    def audit_trail(self, limit: int = 200) -> tuple[list[AuditEntry], audit.Chain]:
+        """The newest entries, and how the chain of the newest 5,000 stands."""
         with self.store.read() as read:
-            return audit.latest(read, limit), audit.verify(read)
+            return audit.latest(read, limit), audit.check(read, newest=AUDITED)
 
     # --- staff ---------------------------------------------------------------------------------------------------
 

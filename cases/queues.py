@@ -19,7 +19,7 @@ PAGE = 50
 #: the last page that is turned to; who looks for more searches
 LAST = 200
 #: how far the figures of ended cases look back
-RECENT = timedelta(days=30)
+RECENT = timedelta(days=7)
 
 
 class Queues:
@@ -38,10 +38,9 @@ class Queues:
         if search and search.strip():
             return self._of(self._index.find(search.strip(), scope, status, first, PAGE))
         c, ended = cases.c, status is not None and status not in OPEN
-        held = c.status == status if status is not None else c.open.is_(True)
         order = (c.id.desc(),) if ended else (c.pressing, c.due_at, c.id)
         with self._store.read() as read:
-            query = _ids(scope, held, order, first + PAGE).order_by(*order).offset(first).limit(PAGE)
+            query = _standing_in(scope, status, order, first + PAGE).order_by(*order).offset(first).limit(PAGE)
             return [case_of(row) for row in read.execute(query).mappings()]
 
     def _of(self, ids: Sequence[int]) -> list[Case]:
@@ -51,7 +50,7 @@ class Queues:
         return [found[one] for one in ids if one in found]
 
     def figures(self, now: datetime) -> dict[str, Any]:
-        """Per unit and in all: open, overdue; of the last 30 days closed, share closed in time (percent), mean rating
+        """Per unit and in all: open, overdue; of the last 7 days closed, share closed in time (percent), mean rating
         (1 to 5)."""
         with self._store.read() as read:
             standing, ended = _standing(read, now), _ended(read, now - RECENT)
@@ -67,15 +66,20 @@ class Queues:
 _COUNTS = ("open", "overdue", "closed", "in_time", "rated", "points")
 
 
-def _ids(scope: Scope, held: Any, order: Sequence[Any], most: int) -> Any:
-    """The cases of a scope; those that a unit leads and those it helps with are each read in the order of an index."""
+def _standing_in(scope: Scope, status: str | None, order: Sequence[Any], most: int) -> Any:
+    """The cases of a scope; those that a unit leads and those it helps with are each read by an index of their own."""
+    c = cases.c
+    held = c.status == status if status is not None else c.open.is_(True)
     if scope.unit is None:
         return sa.select(cases).where(held, scope.holds())
-    lead = sa.select(cases.c.id).where(held, cases.c.unit == scope.unit)
-    help_with = sa.select(cases.c.id).join(supporters, supporters.c.case_id == cases.c.id)
-    parts = [lead, help_with.where(held, supporters.c.unit == scope.unit)]
+    # functions keep SQLite from looking through all that are open, or in the status, for those it helps with
+    aside = (
+        sa.func.coalesce(c.status, "") == status if status is not None else sa.func.coalesce(c.open, False).is_(True)
+    )
+    helped = sa.select(supporters.c.case_id).where(supporters.c.unit == scope.unit)
+    parts = (sa.select(c.id).where(held, c.unit == scope.unit), sa.select(c.id).where(aside, c.id.in_(helped)))
     first = [sa.select(part.order_by(*order).limit(most).subquery()) for part in parts]
-    return sa.select(cases).where(cases.c.id.in_(sa.union_all(*first)))
+    return sa.select(cases).where(c.id.in_(sa.union_all(*first)))
 
 
 def _standing(read: Connection, now: datetime) -> dict[str | None, dict[str, int]]:

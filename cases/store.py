@@ -136,9 +136,9 @@ cases = sa.Table(
     _time("acknowledged_at"),
     _time("alarmed_at"),
     _time("supervised_at"),
-    sa.Index("ix_cases_open", "open", "pressing", "due_at", "id", "unit"),
+    sa.Index("ix_cases_open", "open", "pressing", "due_at", "id"),
     sa.Index("ix_cases_status", "status", "pressing", "due_at", "id"),
-    sa.Index("ix_cases_unit", "unit", "open", "pressing", "due_at", "id"),
+    sa.Index("ix_cases_unit", "open", "unit", "pressing", "due_at", "id"),
     sa.Index("ix_cases_adviser", "adviser", "open", "pressing", "due_at", "id"),
     sa.Column("rating_words_sealed", sa.Text),
     sa.Column("indexed_version", sa.Integer, nullable=False, server_default="0"),
@@ -164,7 +164,7 @@ supporters = sa.Table(
     metadata,
     sa.Column("case_id", sa.BigInteger, sa.ForeignKey("cases.id"), primary_key=True),
     sa.Column("unit", sa.String(80), primary_key=True),
-    sa.Index("ix_supporters_unit", "unit"),
+    sa.Index("ix_supporters_unit", "unit", "case_id"),
 )
 events = sa.Table(
     "events",

@@ -115,3 +115,15 @@ def test_a_long_log_is_read_in_little_memory(store: Store, clock) -> None:
     _, most = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert most < 8 * 2**20
+
+
+def test_the_newest_entries_are_held_against_the_one_before_them(logged: Store, clock) -> None:
+    with logged.write() as write:
+        ids = write.execute(sa.select(rows.c.id).order_by(rows.c.id)).scalars().all()
+        assert len(ids) > 3
+        assert audit.check(write, newest=2).entries == 2 and audit.check(write, newest=len(ids)).entries == len(ids)
+        write.execute(rows.update().where(rows.c.id == ids[0]).values(reason="another"))
+        assert audit.check(write, newest=2).broken is None and audit.check(write).broken is not None
+        write.execute(rows.update().where(rows.c.id == ids[-1]).values(reason="another"))
+        broken = audit.check(write, newest=2).broken
+        assert broken is not None and broken.id == ids[-1]

@@ -7,11 +7,14 @@ revision = "0011"
 down_revision = "0010"
 
 STALE = sa.text("indexed_version <> version")
-#: name, columns before, columns after
+ENDED = ["closed_at", "created_at"]
+#: name, table, columns before, columns after
 CHANGED = (
-    ("ix_cases_open", ["open", "pressing", "due_at", "id"], ["unit"]),
-    ("ix_cases_closed", ["closed_at", "created_at"], ["status", "unit", "in_time", "rating"]),
-)
+    ("ix_cases_unit", "cases", ["unit", "open", "pressing", "due_at", "id"],
+     ["open", "unit", "pressing", "due_at", "id"]),
+    ("ix_cases_closed", "cases", ENDED, [*ENDED, "status", "unit", "in_time", "rating"]),
+    ("ix_supporters_unit", "supporters", ["unit"], ["unit", "case_id"]),
+)  # fmt: skip
 
 
 def upgrade() -> None:
@@ -19,17 +22,17 @@ def upgrade() -> None:
     op.add_column("cases", sa.Column("indexed_version", sa.Integer, nullable=False, server_default="0"))
     op.create_index("ix_cases_stale", "cases", ["id"], sqlite_where=STALE, postgresql_where=STALE)
     op.create_index("ix_cases_ended", "cases", ["unit", "status", "id"])
-    for name, columns, more in CHANGED:
-        op.drop_index(name, "cases")
-        op.create_index(name, "cases", [*columns, *more])
+    for name, table, _, columns in CHANGED:
+        op.drop_index(name, table)
+        op.create_index(name, table, columns)
 
 
 def downgrade() -> None:
     """Drops them, and the search index."""
     op.execute("drop table if exists case_search")
-    for name, columns, _ in CHANGED:
-        op.drop_index(name, "cases")
-        op.create_index(name, "cases", columns)
+    for name, table, columns, _ in CHANGED:
+        op.drop_index(name, table)
+        op.create_index(name, table, columns)
     op.drop_index("ix_cases_ended", "cases")
     op.drop_index("ix_cases_stale", "cases")
     op.drop_column("cases", "indexed_version")
