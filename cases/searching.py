@@ -131,7 +131,9 @@ class CaseIndex:
 
     def _make(self, write: Connection) -> None:
         if self._store.on_sqlite:
-            write.execute(sa.text(f"create virtual table {TABLE} using fts5(terms, tokenize='ascii', detail='none')"))
+            write.execute(
+                sa.text(f"create virtual table {TABLE} using fts5(terms, tokenize='ascii', detail='none', prefix='1')")
+            )
         else:
             write.execute(sa.text(f"create table {TABLE} (rowid bigint primary key, terms tsvector not null)"))
             write.execute(sa.text(f"create index ix_{TABLE} on {TABLE} using gin (terms)"))
