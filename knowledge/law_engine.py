@@ -14,7 +14,7 @@ from knowledge.statutes import Article
 from knowledge.words import Expansion, LayTerms, search_words
 
 MEANING_WEIGHT, TERM_WEIGHT, LAW_WEIGHT, ASKED_WEIGHT, NAMED_WEIGHT = 0.4, 0.55, 0.15, 0.25, 0.5
-GROUND_WEIGHT = 0.4
+GROUND_WEIGHT, QUESTION_WEIGHT = 0.4, 1.5
 MOST_MENTIONS = 2
 # How sure it is that the best three hold an answer: fitted to lay questions (right) and to talk that is none (wrong).
 SURE_NEAR, SURE_COVERED, SURE_AHEAD, SURE_BASE = 10.4, 3.2, 1.0, -5.6
@@ -31,6 +31,17 @@ class Hit:
     score: float
     near: float
     known: bool
+
+
+def gains(
+    grounds: Mapping[tuple[str, int], float], asked: Mapping[tuple[str, int], float]
+) -> dict[tuple[str, int], float]:  # fmt: skip
+    """What articles gain by what their words don't show: that guides stand on them which the question may be about
+    (with how likely it is), and that questions like it are asked of them (with the cosine)."""
+    found = {article: GROUND_WEIGHT * likely**0.5 for article, likely in grounds.items()}
+    for article, near in asked.items():
+        found[article] = found.get(article, 0.0) + QUESTION_WEIGHT * near
+    return found
 
 
 def passage_of(article: Article, plain: str = "") -> str:
@@ -53,10 +64,10 @@ class LawEngine(ABC):
     @abstractmethod
     def find(
         self, question: str, top: int, today: date, named: Sequence[str] = (),
-        grounds: Mapping[tuple[str, int], float] | None = None,
+        gains: Mapping[tuple[str, int], float] | None = None,
     ) -> list[Hit]:  # fmt: skip
-        """The best articles in force on a day, best first. `named`: laws that the question names; `grounds`: articles
-        that guides stand on which the question may be about, with how likely it is."""
+        """The best articles in force on a day, best first. `named`: laws that the question names; `gains`: what else
+        speaks for articles (see `gains`)."""
 
     @abstractmethod
     def learn(

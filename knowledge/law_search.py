@@ -14,7 +14,7 @@ from pathlib import Path
 import bm25s
 import numpy as np
 
-from knowledge.law_engine import GROUND_WEIGHT, Hit, LawEngine, PlainWords, firsts
+from knowledge.law_engine import Hit, LawEngine, PlainWords, firsts
 from knowledge.meaning import Meaning, Vector, key_of, unpacked
 from knowledge.statutes import NOT_CITED_KINDS, Statutes, Version
 from knowledge.words import LayTerms, search_words
@@ -216,14 +216,14 @@ class LawSearch(LawEngine):
 
     def find(
         self, question: str, top: int, today: date, named: Sequence[str] = (),
-        grounds: Mapping[tuple[str, int], float] | None = None,
+        gains: Mapping[tuple[str, int], float] | None = None,
     ) -> list[Hit]:  # fmt: skip
         """The best articles in force on a day, best first."""
         self._look_again()
         near, known = self.nearness(question)
         scores = self.scores(question, near, known, named)
-        for ground, likely in (grounds or {}).items():
-            scores[self._rows_of.get(ground, [])] += GROUND_WEIGHT * likely**0.5
+        for article, gain in (gains or {}).items():
+            scores[self._rows_of.get(article, [])] += gain
         total = np.where(self.valid(today), scores, -np.inf)
         count = min(top * 3, len(total))
         best = np.argpartition(-total, count - 1)[:count]

@@ -13,12 +13,13 @@ from typing import Any
 
 import yaml
 
+from knowledge.asked import Asked, load_asked
 from knowledge.consulting import Counsel, Counsels, Period
 from knowledge.followups import Followups
 from knowledge.guide_search import Found, GuideSearch
 from knowledge.guides import Blanks, Guide, load_beyond, load_guides
 from knowledge.law_answers import SHORT, LawAnswers, Told
-from knowledge.law_engine import LawEngine
+from knowledge.law_engine import LawEngine, gains
 from knowledge.law_search import LawSearch
 from knowledge.meaning import Meaning
 from knowledge.named_law import LawNames, Named
@@ -91,10 +92,11 @@ class Library:
     """Everything the bot may say. Safe to use from several threads."""
 
     def __init__(
-        self, statutes: Statutes, search: LawEngine, guides: GuideSearch, blanks: Blanks,
+        self, statutes: Statutes, search: LawEngine, asked: Asked, guides: GuideSearch, blanks: Blanks,
         wording: Mapping[str, Mapping[str, str]], followups: Followups, meaning: Meaning, today: Callable[[], date],
     ) -> None:  # fmt: skip
-        self.statutes, self.search, self.guides, self._meaning = statutes, search, guides, meaning
+        self.statutes, self.search, self.asked, self.guides = statutes, search, asked, guides
+        self._meaning = meaning
         self._blanks, self._wording, self._followups, self._today = blanks, wording, followups, today
         self._laws = LawAnswers(statutes, wording, today)
         self._names = LawNames({*statutes.versions, *self._laws.repeals}, read_yaml("law_names.yml"))
@@ -128,7 +130,8 @@ class Library:
         guides = GuideSearch(list(load_guides(folder)), meaning, list(load_beyond(folder)))
         wording = read_yaml("wording.yml")
         blanks = Blanks(county_blanks, read_yaml("blanks.yml"), wording["blank"])
-        return cls(statutes, search, guides, blanks, wording, Followups(read_yaml("followups.yml")), meaning, today)
+        asked, followups = Asked(load_asked(plain), meaning), Followups(read_yaml("followups.yml"))
+        return cls(statutes, search, asked, guides, blanks, wording, followups, meaning, today)
 
     def with_county(self, guides: Sequence[Guide], off: Mapping[str, str]) -> Library:
         """This library with the county's own guides, which take the place of shipped ones of the same code, and with
@@ -220,8 +223,8 @@ class Library:
     def _find_law(self, question: str, top: int) -> tuple[float, list[Source]]:
         """How sure it is that the first articles answer a question, and the articles, each with its share of that."""
         today = self._today()
-        named, grounds = self._names_in_force(question), self.guides.grounds(question)
-        hits = self.search.find(question, max(top, LAWS_SHOWN), today, named, grounds)
+        spoken_for = gains(self.guides.grounds(question), self.asked.near(question))
+        hits = self.search.find(question, max(top, LAWS_SHOWN), today, self._names_in_force(question), spoken_for)
         best = self.statutes.by_id(hits[0].article_id, today) if hits else None
         sure = self.search.sure(question, hits, best) if best else 0.0
         if sure < LAW_LEAST:

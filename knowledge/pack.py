@@ -1,7 +1,8 @@
 """Packs vectors into vectors.npz, so that a new installation finds by meaning from its first minute.
 
-`python -m knowledge.pack VAR` learns, with its cache in VAR, what residents ask about: guides, and the articles of the
-laws that have everyday words. Run it after editing those; what is edited and not packed is learnt by each installation.
+`python -m knowledge.pack VAR` learns, with its cache in VAR, what residents ask about: guides, the articles of the laws
+that have everyday words, and the questions that articles answer. Run it after editing those; what is edited and not
+packed is learnt by each installation.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ def main(var: Path) -> int:
         sys.exit("unset MINHU_SEARCH_URL: vectors are packed from the embedded index")
     rows = library.search.asked_about()
     library.learn(lambda done, of: print(f"\r{done}/{of}", end="", flush=True), most=len(rows))
-    keys = np.concatenate([library.search.keys[rows], library.guides.keys])
+    keys = np.concatenate([library.search.keys[rows], library.asked.keys, library.guides.keys])
     vectors, known = Meaning(var / "index").known_keys(keys)
     pack(PACKED, keys[known], vectors[known])
     print(f"\n{int(known.sum())} of {len(keys)} passages packed into {PACKED.name}")

@@ -17,7 +17,7 @@ from itertools import islice
 
 import numpy as np
 
-from knowledge.law_engine import GROUND_WEIGHT, Hit, LawEngine, PlainWords, firsts
+from knowledge.law_engine import Hit, LawEngine, PlainWords, firsts
 from knowledge.law_search import K1, LOOK_AGAIN, PASSAGE_LENGTH, B, citable, fingerprint_of, read_by_meaning
 from knowledge.meaning import Meaning, Vector, key_of, unpacked
 from knowledge.passage_store import Law, Passage, PassageStore, Weighed
@@ -132,7 +132,7 @@ class PostgresSearch(LawEngine):
 
     def find(
         self, question: str, top: int, today: date, named: Sequence[str] = (),
-        grounds: Mapping[tuple[str, int], float] | None = None,
+        gains: Mapping[tuple[str, int], float] | None = None,
     ) -> list[Hit]:  # fmt: skip
         """The best articles in force on a day, best first."""
         view, meant = self._look_again(), self._lay.expand(question)
@@ -147,7 +147,7 @@ class PostgresSearch(LawEngine):
             [(which, words) for which in (True, False) for words in (rarest(asked, found, which),
              rarest(terms, found, which)) if words],
             [number for law in wanted for number in view.numbers.get(law, ())],
-            [(law, number) for name, number in grounds or {} for law in view.numbers.get(name, ())],
+            [(law, number) for name, number in gains or {} for law in view.numbers.get(name, ())],
         )  # fmt: skip
         counted = {
             word: (asked[word] * weight, terms[word] * weight)
@@ -163,8 +163,8 @@ class PostgresSearch(LawEngine):
         # a law that another process added since is found without being favoured
         laws = [view.laws.get(number, "") for number in rows.laws.tolist()]
         total = total + self.favour(laws, meant, named)
-        for row, ground in enumerate(zip(laws, rows.numbers.tolist(), strict=True)):
-            total[row] += GROUND_WEIGHT * (grounds or {}).get(ground, 0.0) ** 0.5
+        for row, article in enumerate(zip(laws, rows.numbers.tolist(), strict=True)):
+            total[row] += (gains or {}).get(article, 0.0)
         best = firsts(np.argsort(-total, kind="stable").tolist(), lambda n: (rows.laws[n], rows.numbers[n]), top)
         return [Hit(int(rows.ids[n]), float(total[n]), float(near[n]), bool(known[n])) for n in best]
 

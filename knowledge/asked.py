@@ -1,0 +1,59 @@
+"""Finds articles by questions that people ask and that they answer: a question is more like a question than like law.
+
+The questions lie in asked/ (written for this) and plain_words/ (the phrases that articles are also found by as words).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import yaml
+
+from knowledge.meaning import QUESTION, Meaning, key_of
+
+#: so many articles, whose questions are the nearest, gain by them
+MOST = 60
+PHRASES = re.compile("[，；。？?]")
+
+Articles = Mapping[tuple[str, int], Sequence[str]]
+
+
+def load_asked(plain: Mapping[tuple[str, int], str], folder: Path | None = None) -> dict[tuple[str, int], list[str]]:
+    """{(law, article): questions}, from every file in asked/ and the phrases of plain words."""
+    folder = folder or Path(__file__).with_name("asked")
+    found = {key: [phrase.strip() for phrase in PHRASES.split(said) if phrase.strip()] for key, said in plain.items()}
+    for path in sorted(folder.glob("*.yml")):
+        table = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
+        for number, questions in table["articles"].items():
+            found.setdefault((table["law"], number), []).extend(questions)
+    return found
+
+
+class Asked:
+    """The questions with their vectors around the middle of all of them, length one."""
+
+    def __init__(self, articles: Articles, meaning: Meaning) -> None:
+        """Embeds what is neither packed nor learnt yet."""
+        self._meaning = meaning
+        self._articles = list(articles)
+        texts = [(number, text) for number, key in enumerate(self._articles) for text in articles[key]]
+        self._article_of = np.array([number for number, _ in texts], dtype=np.int64)
+        self.keys = np.array([key_of(QUESTION + text) for _, text in texts], dtype=np.int64)
+        vectors = meaning.of([text for _, text in texts], as_questions=True)
+        self._middle = vectors.mean(axis=0) if len(vectors) else np.zeros(vectors.shape[1], dtype=np.float32)
+        vectors = vectors - self._middle
+        self._vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
+
+    def near(self, question: str) -> dict[tuple[str, int], float]:
+        """The articles whose nearest question is nearest to this one, each with its cosine, above nought."""
+        if not self._articles:
+            return {}
+        asked = self._meaning.question(question) - self._middle
+        cosines = self._vectors @ (asked / max(float(np.linalg.norm(asked)), 1e-6))
+        best = np.zeros(len(self._articles), dtype=np.float32)
+        np.maximum.at(best, self._article_of, cosines)
+        first = np.argsort(-best)[:MOST]
+        return {self._articles[n]: float(best[n]) for n in first if best[n] > 0}
