@@ -131,11 +131,11 @@ def citations(library: Library) -> None:
 
 def topics() -> None:
     """The field of law of real consultations."""
-    import minhu
+    from commands.installation import TRIAGE, city
     from nlu.triage import Reader, topic_names
 
     rows = rows_of(SHARED / "legal_topics_dev.jsonl")
-    reader, names = Reader.load(minhu.city(), minhu.TRIAGE, None), topic_names()
+    reader, names = Reader.load(city(), TRIAGE, None), topic_names()
     read = reader.read_many((row["text"], None) for row in rows)
     right = sum(
         bool(r.legal_topic) and names[r.legal_topic]["zh"] == row["topic"] for row, r in zip(rows, read, strict=True)

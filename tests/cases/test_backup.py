@@ -25,7 +25,7 @@ NOW = datetime(2026, 11, 24, tzinfo=timezone.utc)
 
 
 def holdings(url: str, var: Path) -> Holdings:
-    """As minhu.py puts them together."""
+    """As commands/backup.py puts them together."""
     databases = {"cases": url, "dialogue": f"sqlite:///{var / 'dialogue.db'}"}
     return Holdings(
         databases, {"attachments": var / "attachments"}, {"learnt.joblib": var / "learnt.joblib"}, frozenset({"cases"})

@@ -23,6 +23,8 @@ from cases.relay import Relay
 from cases.store import Store
 from cases.webhook import Webhook
 from cases.worker import Worker
+from commands.serving import open_handovers
+from commands.terminal import Stop
 from tests.cases.conftest import Clock
 from tests.cases.outside_server import City, city
 
@@ -487,13 +489,11 @@ def test_settings_that_lack_something_stop_at_the_start(
 def test_the_relay_stops_at_wrong_settings_and_starts_nothing_without_any(
     monkeypatch: pytest.MonkeyPatch, desk: Desk
 ) -> None:
-    import minhu
-
     monkeypatch.delenv("MINHU_OUTSIDE", raising=False)
-    assert minhu.open_handovers(desk) is None
+    assert open_handovers(desk) is None
     monkeypatch.setenv("MINHU_OUTSIDE", "email")
-    with pytest.raises(minhu.Stop, match="open311 or webhook"):
-        minhu.open_handovers(desk)
+    with pytest.raises(Stop, match="open311 or webhook"):
+        open_handovers(desk)
 
 
 def test_in_the_background_a_case_goes_out_by_itself_and_the_end_is_waited_for(office: Any, server: City) -> None:

@@ -57,6 +57,12 @@ def test_a_file_that_is_not_there_is_one_line() -> None:
     assert done.returncode == 2 and done.stderr.count("\n") == 1 and "nowhere" in done.stderr
 
 
+def test_the_commands_are_listed_without_anything_that_has_to_be_installed() -> None:
+    bare = [sys.executable, "-S", "minhu.py", "--help"]
+    done = subprocess.run(bare, cwd=ROOT, text=True, capture_output=True, check=False)
+    assert done.returncode == 0 and "restore" in done.stdout, done.stderr
+
+
 def test_a_taken_port_is_one_line(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
