@@ -246,6 +246,9 @@ class Moving(Conversations):
         held = {**row, **values}
         known = {"open": held["status"] in OPEN, "pressing": pressing(held), "version": cases.c.version + 1}
         write.execute(cases.update().where(cases.c.id == row["id"]).values(**values, **known))
+        if known["open"] is not bool(row["open"]):
+            helping = supporters.update().where(supporters.c.case_id == row["id"])
+            write.execute(helping.values(open=known["open"]))
 
     def _set_support(self, write: Connection, case_id: int, units: Iterable[str]) -> None:
         write.execute(supporters.delete().where(supporters.c.case_id == case_id))

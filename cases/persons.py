@@ -69,6 +69,6 @@ NOBODY: Mapping[str, frozenset[str]] = {
     "registry_entries": _of("id kind subkind town valid_from valid_to version updated_at updated_by retired_at"),
     "reports": _of("id period start end figures computed_at sha256"),
     "staff": _of("login password_hash"),
-    "supporters": _of("case_id unit"),
+    "supporters": _of("case_id unit open"),
     "token_keys": _of("id key_sealed"),
 }

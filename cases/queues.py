@@ -72,11 +72,10 @@ def _standing_in(scope: Scope, status: str | None, order: Sequence[Any], most: i
     held = c.status == status if status is not None else c.open.is_(True)
     if scope.unit is None:
         return sa.select(cases).where(held, scope.holds())
-    # functions keep SQLite from looking through all that are open, or in the status, for those it helps with
-    aside = (
-        sa.func.coalesce(c.status, "") == status if status is not None else sa.func.coalesce(c.open, False).is_(True)
-    )
-    helped = sa.select(supporters.c.case_id).where(supporters.c.unit == scope.unit)
+    # a function keeps SQLite from looking through all that are in the status for those it helps with
+    aside = sa.func.coalesce(c.status, "") == status if status is not None else sa.true()
+    is_open = supporters.c.open.is_(status is None or status in OPEN)
+    helped = sa.select(supporters.c.case_id).where(supporters.c.unit == scope.unit, is_open)
     parts = (sa.select(c.id).where(held, c.unit == scope.unit), sa.select(c.id).where(aside, c.id.in_(helped)))
     first = [sa.select(part.order_by(*order).limit(most).subquery()) for part in parts]
     return sa.select(cases).where(c.id.in_(sa.union_all(*first)))

@@ -36,6 +36,17 @@ TAILS = (4, 5, 6, 10, 12, 14)
 MARK = "§"
 
 ALL = sa.true()
+FTS = sa.text(f"select rowid from {TABLE} where {TABLE} match :asked order by rowid desc limit :most")
+#: PostgreSQL reads what many of so many cases say (this share) out of its newest rows, and the rest out of its index
+SAMPLE, FREQUENT = 10_000, 0.01
+GIN_NEWEST = sa.text(
+    f"select rowid from (select rowid, terms from {TABLE} order by rowid desc limit :newest) newest "
+    "where terms @@ cast(:asked as tsquery) limit :most"
+)
+GIN = sa.text(
+    f"with named as materialized (select rowid from {TABLE} where terms @@ cast(:asked as tsquery)) "
+    "select rowid from named order by rowid desc limit :most"
+)
 #: cases that the index doesn't know as they are; spelt out so that both databases see that their index fits
 STALE = sa.literal_column("cases.indexed_version <> cases.version")
 sa.Index("ix_cases_stale", cases.c.id, sqlite_where=sa.text("indexed_version <> version"),
@@ -162,7 +173,7 @@ class CaseIndex:
         for is_open in (True, False):
             if len(found) >= until or (status and (status in OPEN) is not is_open):
                 continue
-            known = self._known(words, scope, is_open)
+            known = self._known(words, scope, status, is_open)
             order = (c.pressing, c.due_at, c.id) if is_open else (c.id.desc(),)
             here = c.open.is_(is_open) if known is None else sa.and_(sa.func.coalesce(c.open, True).is_(is_open), known)
             query = sa.select(c.id).where(here, *held).order_by(*order)
@@ -170,27 +181,35 @@ class CaseIndex:
                 found += read.execute(query.limit(until - len(found))).scalars()
         return found[first:]
 
-    def _known(self, words: str, scope: Scope, is_open: bool) -> Any:
+    def _known(self, words: str, scope: Scope, status: str | None, is_open: bool) -> Any:
         """The condition that the index names a case, or doesn't know it yet; None where that helps nothing."""
-        named = self._named(words, scope, is_open)
+        which = _mark("o", str(is_open)) if status is None else _mark("s", status)
+        named = self._named(words, [*scope.terms(), which])
         if named is None or (is_open and len(named) == MOST):
             return None  # so many that they are soon met in the queue
         with self._store.read() as read:
             fresh = read.execute(sa.select(cases.c.id).where(STALE).limit(MOST)).scalars().all()
         return cases.c.id.in_([*named, *fresh]) if len(fresh) < MOST else None
 
-    def _named(self, words: str, scope: Scope, is_open: bool) -> list[int] | None:
+    def _named(self, words: str, marks: Sequence[str]) -> list[int] | None:
         """Ids that the index names, the newest MOST; None where there is no index that could."""
-        asked = _asked(words, [*scope.terms(), _mark("o", str(is_open))], self._store.on_sqlite)
-        named = "match :asked" if self._store.on_sqlite else "@@ cast(:asked as tsquery)"
-        held = TABLE if self._store.on_sqlite else "terms"
-        query = f"select rowid from {TABLE} where {held} {named} order by rowid desc limit {MOST}"
+        asked = {"asked": _asked(words, marks, self._store.on_sqlite), "most": MOST}
         try:
             with self._store.read() as read:
-                return list(read.execute(sa.text(query), {"asked": asked}).scalars())
+                if self._store.on_sqlite:
+                    return list(read.execute(FTS, asked).scalars())
+                return self._newest(read, asked) or list(read.execute(GIN, asked).scalars())
         except sa.exc.DatabaseError as broken:
             log.info("searching without an index: %s", broken.orig)
             return None
+
+    @staticmethod
+    def _newest(read: Connection, asked: Mapping[str, Any]) -> list[int] | None:
+        """MOST ids out of the newest rows, where so many of a sample say it that they are soon found there."""
+        found = list(read.execute(GIN_NEWEST, {**asked, "newest": SAMPLE}).scalars())
+        if FREQUENT * SAMPLE <= len(found) < MOST:
+            found = list(read.execute(GIN_NEWEST, {**asked, "newest": 2 * SAMPLE * MOST // len(found)}).scalars())
+        return found if len(found) == MOST else None
 
 
 def _terms_of(row: Mapping[str, Any], helping: Iterable[str]) -> Iterator[str]:
@@ -199,7 +218,7 @@ def _terms_of(row: Mapping[str, Any], helping: Iterable[str]) -> Iterator[str]:
     yield from found
     digits = re.sub(r"\D", "", row["number"])
     yield from (_mark("n", digits[-tail:]) for tail in TAILS if tail <= len(digits))
-    yield _mark("o", str(row["open"]))
+    yield from (_mark("o", str(row["open"])), _mark("s", row["status"]))
     yield from (_mark("u", unit) for unit in dict.fromkeys((row["unit"], *helping)) if unit)
     if row["adviser"]:
         yield _mark("a", row["adviser"])
@@ -242,7 +261,9 @@ def _mark(kind: str, code: str) -> str:
 
 def _helping(read: Connection, ids: Sequence[int]) -> Mapping[int, list[str]]:
     found = defaultdict[int, list[str]](list)
-    for case_id, unit in read.execute(sa.select(supporters).where(supporters.c.case_id.in_(ids))):
+    for case_id, unit in read.execute(
+        sa.select(supporters.c.case_id, supporters.c.unit).where(supporters.c.case_id.in_(ids))
+    ):
         found[case_id].append(unit)
     return found
 

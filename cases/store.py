@@ -158,13 +158,14 @@ followers = sa.Table(
     sa.UniqueConstraint("case_id", "conversation_id", name="uq_followers"),
     sa.Index("ix_followers_conversation", "conversation_id"),
 )
-#: the units that help the one that leads (协办)
+#: the units that help the one that leads (协办); `open` is that of the case
 supporters = sa.Table(
     "supporters",
     metadata,
     sa.Column("case_id", sa.BigInteger, sa.ForeignKey("cases.id"), primary_key=True),
     sa.Column("unit", sa.String(80), primary_key=True),
-    sa.Index("ix_supporters_unit", "unit", "case_id"),
+    sa.Column("open", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Index("ix_supporters_unit", "unit", "open", "case_id"),
 )
 events = sa.Table(
     "events",

@@ -12,10 +12,15 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from knowledge.guide_search import bm25_of, scores_of, signs_of
+from knowledge.law_engine import scaled
 from knowledge.meaning import QUESTION, Meaning, key_of
+from knowledge.words import search_words
 
-#: so many articles, whose questions are the nearest, gain by them
-MOST = 60
+#: so many articles, whose questions are the likest, gain by them
+MOST = 100
+#: of the nearest question's cosine squared, of BM25 by words and by single characters, each divided by the best
+NEAR_WEIGHT, WORD_WEIGHT, SIGN_WEIGHT = 3.0, 0.5, 0.5
 PHRASES = re.compile("[，；。？?]")
 
 Articles = Mapping[tuple[str, int], Sequence[str]]
@@ -38,7 +43,7 @@ class Asked:
     def __init__(self, articles: Articles, meaning: Meaning) -> None:
         """Embeds what is neither packed nor learnt yet."""
         self._meaning = meaning
-        self._articles = list(articles)
+        self._articles = [key for key, questions in articles.items() if questions]
         texts = [(number, text) for number, key in enumerate(self._articles) for text in articles[key]]
         self._article_of = np.array([number for number, _ in texts], dtype=np.int64)
         self.keys = np.array([key_of(QUESTION + text) for _, text in texts], dtype=np.int64)
@@ -46,14 +51,19 @@ class Asked:
         self._middle = vectors.mean(axis=0) if len(vectors) else np.zeros(vectors.shape[1], dtype=np.float32)
         vectors = vectors - self._middle
         self._vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
+        # texts lie article by article, so the best of each is a maximum over a stretch
+        self._starts = np.unique(self._article_of, return_index=True)[1]
+        self._words = bm25_of([[w for text in articles[key] for w in search_words(text)] for key in self._articles])
+        self._signs = bm25_of([[s for text in articles[key] for s in signs_of(text)] for key in self._articles])
 
-    def near(self, question: str) -> dict[tuple[str, int], float]:
-        """The articles whose nearest question is nearest to this one, each with its cosine, above nought."""
+    def like(self, question: str) -> dict[tuple[str, int], float]:
+        """The articles of which questions like this one are asked, each with how like they are, about 0 to 4."""
         if not self._articles:
             return {}
         asked = self._meaning.question(question) - self._middle
         cosines = self._vectors @ (asked / max(float(np.linalg.norm(asked)), 1e-6))
-        best = np.zeros(len(self._articles), dtype=np.float32)
-        np.maximum.at(best, self._article_of, cosines)
-        first = np.argsort(-best)[:MOST]
-        return {self._articles[n]: float(best[n]) for n in first if best[n] > 0}
+        like = NEAR_WEIGHT * np.maximum(np.maximum.reduceat(cosines, self._starts), 0.0) ** 2
+        like += WORD_WEIGHT * scaled(scores_of(self._words, search_words(question)))
+        like += SIGN_WEIGHT * scaled(scores_of(self._signs, signs_of(question)))
+        first = np.argpartition(-like, min(MOST, len(like) - 1))[:MOST]
+        return {self._articles[n]: float(like[n]) for n in first}

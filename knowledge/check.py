@@ -16,6 +16,7 @@ from typing import Any
 
 import cn2an
 
+from knowledge.asked import load_asked
 from knowledge.consulting import Counsels
 from knowledge.guides import BLANK, LANGUAGES, LISTS, TEXTS, Ground, Guide, GuideError, load_beyond, load_guides
 from knowledge.library import read_yaml
@@ -229,11 +230,11 @@ def repealed(statutes: Statutes, today: date) -> frozenset[str]:
     return frozenset(name for name in gone if statutes.status(name, today) != IN_FORCE)
 
 
-def plain_word_faults(words: Mapping[tuple[str, int], str], statutes: Statutes, today: date) -> Iterator[str]:
-    """Everyday words for articles that don't exist or aren't law today, and articles that have none."""
-    for (law, number), said in words.items():
-        where = f"plain_words: 《{law}》第{number}条"
-        if not str(said or "").strip():
+def asked_faults(asked: Mapping[tuple[str, int], Sequence[str]], statutes: Statutes, today: date) -> Iterator[str]:
+    """Everyday words and questions for articles that don't exist or aren't law today, and articles that have none."""
+    for (law, number), questions in asked.items():
+        where = f"asked: 《{law}》第{number}条"
+        if not questions or not all(isinstance(one, str) and one.strip() for one in questions):
             yield f"{where}: no words"
         for found in standing(law, number, statutes, today):
             yield f"{where}: {found.told('en')}"
@@ -268,7 +269,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     try:
         statutes, today = Statutes.open(), date.today()
         found = list(faults(folder, statutes, read_yaml("blanks.yml"), today))
-        found += plain_word_faults(load_plain_words(), statutes, today)
+        found += asked_faults(load_asked(load_plain_words()), statutes, today)
         kinds = {guide.code: guide.kind for guide in load_guides(folder)}
         codes, count = set(kinds), list(kinds.values()).count
         print(f"{count('service')} services, {count('regulation')} regulations", end=", ")

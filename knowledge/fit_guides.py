@@ -55,8 +55,8 @@ def without(guides: Sequence[Guide], kept: Phrases) -> Iterator[Guide]:
 def ask(index: Index, texts: Sequence[str], right: Sequence[int], meaning: Meaning) -> Asked:
     """Asks all texts of an index."""
     vectors = meaning.of(texts, as_questions=True)
-    rows = [index.features(text, vector) for text, vector in zip(texts, vectors, strict=True)]
-    return Asked(np.stack(rows), np.array(right), np.array([index.nearest(vector) for vector in vectors]))
+    rows, near = zip(*(index.features(text, vector) for text, vector in zip(texts, vectors, strict=True)), strict=True)
+    return Asked(np.stack(rows), np.array(right), np.array(near))
 
 
 def fold(guides: Sequence[Guide], talk: Sequence[str], meaning: Meaning, number: int) -> tuple[Asked, Asked]:
@@ -64,7 +64,7 @@ def fold(guides: Sequence[Guide], talk: Sequence[str], meaning: Meaning, number:
     asked = phrases(guides, "asked")
     kept = [one for i, one in enumerate(asked) if i % FOLDS != number]
     out = [one for i, one in enumerate(asked) if i % FOLDS == number]
-    known = [*kept, *phrases(guides, "title", "short")]
+    known = sorted([*kept, *phrases(guides, "title", "short")])
     vectors = meaning.of([text for _, text in known], as_questions=True)
     index = index_of(list(without(guides, kept)), [n for n, _ in known], vectors)
     few = talk[number::TALK_STEP]
@@ -110,7 +110,7 @@ def main(var: Path) -> int:
     guides, talk = [*ours, *load_beyond(here)], small_talk()
     folds = [fold(guides, talk, meaning, number) for number in range(FOLDS)]
     asked, idle = together([a for a, _ in folds]), together([b for _, b in folds])
-    found = minimize(loss, np.ones(len(FEATURES)), args=(asked,), method="Nelder-Mead", options={"maxfev": 150})
+    found = minimize(loss, np.ones(len(FEATURES)), args=(asked,), method="Nelder-Mead", options={"maxfev": 300})
     exponents = np.einsum("f,nfg->ng", found.x, asked.rows)
     rank = (exponents > exponents[np.arange(len(asked.right)), asked.right][:, None]).sum(axis=1)
     print(dict(zip(FEATURES, np.round(found.x, 3).tolist(), strict=True)))

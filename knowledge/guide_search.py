@@ -22,14 +22,17 @@ from knowledge.words import search_words
 #: how far the covariance is drawn towards a sphere, so that few phrases don't decide it
 SHRINKAGE = 0.4
 K1, B = 1.2, 0.4
-#: middle of the phrases, BM25 of all the guide says, BM25 of its single characters
-FEATURES = ("middle", "said", "signs")
+#: middle of the phrases, the nearest of them, BM25 of the phrases, of all the guide says, of its single characters
+FEATURES = ("middle", "nearest", "phrases", "said", "signs")
 #: found by `python -m knowledge.fit_guides`
-WEIGHTS = np.array([1.26, 0.31, 0.31], dtype=np.float32)
+WEIGHTS = np.array([0.8, 0.6, 0.4, 0.2, 0.2], dtype=np.float32)
 #: found with them: of the log odds of the likeliest guide, of the nearest phrase's cosine, and the base
 SURE = (0.55, 0.6, -0.93)
 #: so many guides lend their articles to the search of the law
 GROUNDED = 15
+
+
+Words = Sequence[Sequence[str]]
 
 
 @dataclass(frozen=True)
@@ -50,9 +53,12 @@ class Index:
     """Phrases with their vectors and the number of the guide each belongs to, and what each guide says in words."""
 
     def __init__(
-        self, vectors: Vector, guide_of: Vector, said: Sequence[Sequence[str]], signs: Sequence[Sequence[str]]
-    ) -> None:
+        self, vectors: Vector, guide_of: Vector, asked: Words, said: Words, signs: Words
+    ) -> None:  # fmt: skip
+        """`vectors`: (phrases, 384), guide by guide; `guide_of`: (phrases,) the number of each one's guide; for each
+        guide the words of its phrases, of all it says, and the characters of that."""
         self.vectors = vectors
+        self._starts = np.unique(guide_of, return_index=True)[1]
         middles = means_of(vectors, guide_of, len(said))
         self._mean = vectors.mean(axis=0)
         within = vectors - middles[guide_of]
@@ -62,21 +68,20 @@ class Index:
         values, axes = np.linalg.eigh(spread)
         self._whiten = (axes / np.sqrt(values)).astype(np.float32)
         self._centres = unit((middles - self._mean) @ self._whiten)
-        self._bm_said, self._bm_signs = bm25_of(said), bm25_of(signs)
+        self._bm_asked, self._bm_said, self._bm_signs = bm25_of(asked), bm25_of(said), bm25_of(signs)
 
-    def features(self, question: str, vector: Vector) -> Vector:
-        """(3, guides): every feature around nought with a spread of one over the guides."""
-        asked = unit(((vector - self._mean) @ self._whiten)[None, :])[0]
+    def features(self, question: str, vector: Vector) -> tuple[Vector, float]:
+        """(5, guides) features, each around nought with a spread of one over the guides; the cosine of the nearest."""
+        asked, words = unit(((vector - self._mean) @ self._whiten)[None, :])[0], search_words(question)
+        nearest = np.maximum.reduceat(self.vectors @ vector, self._starts)
         rows = (
             self._centres @ asked,
-            scores_of(self._bm_said, search_words(question)),
+            nearest,
+            scores_of(self._bm_asked, words),
+            scores_of(self._bm_said, words),
             scores_of(self._bm_signs, signs_of(question)),
         )
-        return np.stack([standard(row) for row in rows])
-
-    def nearest(self, vector: Vector) -> float:
-        """The cosine of the nearest phrase."""
-        return float((self.vectors @ vector).max()) if len(self.vectors) else 0.0
+        return np.stack([standard(row) for row in rows]), float(nearest.max())
 
 
 class GuideSearch:
@@ -118,9 +123,8 @@ class GuideSearch:
         kept: several answers look at it."""
         asked, shares, near = self._last
         if asked != question:
-            vector = self._meaning.question(question)
-            shares = softmax(WEIGHTS @ self._index.features(question, vector))
-            near = self._index.nearest(vector)
+            features, near = self._index.features(question, self._meaning.question(question))
+            shares = softmax(WEIGHTS @ features)
             self._last = question, shares, near
         return shares, near
 
@@ -141,9 +145,10 @@ def means_of(vectors: Vector, guide_of: Vector, count: int) -> Vector:
 
 def index_of(guides: Sequence[Guide], guide_of: Sequence[int], vectors: Vector) -> Index:
     """The index of phrases that belong to guides."""
+    asked = [[word for text in phrases_of(guide) for word in search_words(text)] for guide in guides]
     said = [[word for text in texts_of(guide) for word in search_words(text)] for guide in guides]
     signs = [[sign for text in texts_of(guide) for sign in signs_of(text)] for guide in guides]
-    return Index(vectors, np.array(guide_of, dtype=np.int64), said, signs)
+    return Index(vectors, np.array(guide_of, dtype=np.int64), asked, said, signs)
 
 
 def phrases_of(guide: Guide) -> list[str]:

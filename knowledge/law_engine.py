@@ -14,7 +14,7 @@ from knowledge.statutes import Article
 from knowledge.words import Expansion, LayTerms, search_words
 
 MEANING_WEIGHT, TERM_WEIGHT, LAW_WEIGHT, ASKED_WEIGHT, NAMED_WEIGHT = 0.4, 0.55, 0.15, 0.25, 0.5
-GROUND_WEIGHT, QUESTION_WEIGHT = 0.4, 1.5
+GROUND_WEIGHT = 0.4
 MOST_MENTIONS = 2
 # How sure it is that the best three hold an answer: fitted to lay questions (right) and to talk that is none (wrong).
 SURE_NEAR, SURE_COVERED, SURE_AHEAD, SURE_BASE = 10.4, 3.2, 1.0, -5.6
@@ -37,10 +37,10 @@ def gains(
     grounds: Mapping[tuple[str, int], float], asked: Mapping[tuple[str, int], float]
 ) -> dict[tuple[str, int], float]:  # fmt: skip
     """What articles gain by what their words don't show: that guides stand on them which the question may be about
-    (with how likely it is), and that questions like it are asked of them (with the cosine)."""
+    (with how likely it is), and that questions like it are asked of them (with how like)."""
     found = {article: GROUND_WEIGHT * likely**0.5 for article, likely in grounds.items()}
-    for article, near in asked.items():
-        found[article] = found.get(article, 0.0) + QUESTION_WEIGHT * near
+    for article, like in asked.items():
+        found[article] = found.get(article, 0.0) + like
     return found
 
 

@@ -223,7 +223,7 @@ class Library:
     def _find_law(self, question: str, top: int) -> tuple[float, list[Source]]:
         """How sure it is that the first articles answer a question, and the articles, each with its share of that."""
         today = self._today()
-        spoken_for = gains(self.guides.grounds(question), self.asked.near(question))
+        spoken_for = gains(self.guides.grounds(question), self.asked.like(question))
         hits = self.search.find(question, max(top, LAWS_SHOWN), today, self._names_in_force(question), spoken_for)
         best = self.statutes.by_id(hits[0].article_id, today) if hits else None
         sure = self.search.sure(question, hits, best) if best else 0.0

@@ -108,7 +108,7 @@ def made(county: County, number: int, chance: random.Random) -> Rows:
              "role": "operator", "note": None, "detail": {}, "at": filed + took * (seq - 1) / 6}
             for seq, move in enumerate(moves, start=1)
         ],
-        supporters: [{"case_id": number, "unit": _unit(county, chance)}] if chance.random() < 0.05 else [],
+        supporters: [{"case_id": number, "unit": _unit(county, chance), "open": is_open}] * (chance.random() < 0.05),
         audit: [{"at": filed, "actor": "example-operator", "action": "look", "object": case["number"],
                  "reason": "operator", "previous": "0" * 64, "hash": "0" * 64}],
     }  # fmt: skip

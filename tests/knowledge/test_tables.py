@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from knowledge.check import plain_word_faults
+from knowledge.asked import load_asked
+from knowledge.check import asked_faults
 from knowledge.library import Library, read_yaml
 from knowledge.statutes import IN_FORCE, Statutes
 from knowledge.words import LayTerms, load_plain_words
@@ -17,12 +18,14 @@ TERMS = LayTerms.load().terms
 
 
 def test_the_everyday_words_of_articles_all_stand_on_articles_in_force(statutes: Statutes) -> None:
-    assert list(plain_word_faults(load_plain_words(), statutes, TODAY)) == []
+    asked = load_asked(load_plain_words())
+    assert list(asked_faults(asked, statutes, TODAY)) == []
+    assert sum(map(len, asked.values())) > 15_000
 
 
 def test_everyday_words_for_an_article_that_is_not_there_are_a_fault(statutes: Statutes) -> None:
-    words = {("民法典", 1261): "没有", ("噪声污染防治法", 61): "废了", ("民法典", 1): ""}
-    assert len(list(plain_word_faults(words, statutes, TODAY))) == 3
+    words = {("民法典", 1261): ["没有"], ("噪声污染防治法", 61): ["废了"], ("民法典", 1): [], ("民法典", 2): [" "]}
+    assert len(list(asked_faults(words, statutes, TODAY))) == 4
 
 
 def test_an_article_is_found_by_its_everyday_words_alone(library: Library) -> None:
