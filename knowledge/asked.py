@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from knowledge.guide_search import bm25_of, scores_of, signs_of
+from knowledge.guide_search import bm25_of, signs_of
 from knowledge.law_engine import scaled
 from knowledge.meaning import QUESTION, Meaning, key_of
-from knowledge.words import search_words
+from knowledge.words import bm25_scores, search_words
 
 #: so many articles, whose questions are the likest, gain by them
 MOST = 100
@@ -63,7 +63,7 @@ class Asked:
         asked = self._meaning.question(question) - self._middle
         cosines = self._vectors @ (asked / max(float(np.linalg.norm(asked)), 1e-6))
         like = NEAR_WEIGHT * np.maximum(np.maximum.reduceat(cosines, self._starts), 0.0) ** 2
-        like += WORD_WEIGHT * scaled(scores_of(self._words, search_words(question)))
-        like += SIGN_WEIGHT * scaled(scores_of(self._signs, signs_of(question)))
+        like += WORD_WEIGHT * scaled(bm25_scores(self._words, search_words(question)))
+        like += SIGN_WEIGHT * scaled(bm25_scores(self._signs, signs_of(question)))
         first = np.argpartition(-like, min(MOST, len(like) - 1))[:MOST]
         return {self._articles[n]: float(like[n]) for n in first}

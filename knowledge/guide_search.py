@@ -2,9 +2,9 @@
 
 Every guide is found by the phrases it lists. Vectors of sentences lie close together, so they are first spread by how
 phrases of one guide differ among themselves (a whitening by the within-class covariance, as in Fisher's discriminant);
-then the middle of all phrases of a guide and two BM25 scores are added with weights that `fit_guides` finds by letting
-each phrase be asked of an index without it. The weighted sum is the exponent of a softmax: which guide is meant, if
-any. That any is meant shows in how near the nearest phrase lies; both together say how sure an answer is.
+then the middle of all phrases of a guide, the nearest of them and three BM25 scores are added. The weighted sum is the
+exponent of a softmax: which guide is meant, if any. That any is meant shows in how near the nearest phrase lies; both
+together say how sure an answer is.
 """
 
 from __future__ import annotations
@@ -17,16 +17,17 @@ import numpy as np
 
 from knowledge.guides import Guide
 from knowledge.meaning import QUESTION, Meaning, Vector, key_of
-from knowledge.words import search_words
+from knowledge.words import bm25_scores, search_words
 
 #: how far the covariance is drawn towards a sphere, so that few phrases don't decide it
 SHRINKAGE = 0.4
 K1, B = 1.2, 0.4
 #: middle of the phrases, the nearest of them, BM25 of the phrases, of all the guide says, of its single characters
 FEATURES = ("middle", "nearest", "phrases", "said", "signs")
-#: found by `python -m knowledge.fit_guides`
+#: chosen by hand on questions in other words (tests/knowledge/sets): `python -m knowledge.fit_guides` trusts the middle
+#: more, as a phrase that is left out lies among its like
 WEIGHTS = np.array([0.8, 0.6, 0.4, 0.2, 0.2], dtype=np.float32)
-#: found with them: of the log odds of the likeliest guide, of the nearest phrase's cosine, and the base
+#: found by `fit_guides`: of the log odds of the likeliest guide, of the nearest phrase's cosine, and the base
 SURE = (0.55, 0.6, -0.93)
 #: so many guides lend their articles to the search of the law
 GROUNDED = 15
@@ -77,9 +78,9 @@ class Index:
         rows = (
             self._centres @ asked,
             nearest,
-            scores_of(self._bm_asked, words),
-            scores_of(self._bm_said, words),
-            scores_of(self._bm_signs, signs_of(question)),
+            bm25_scores(self._bm_asked, words),
+            bm25_scores(self._bm_said, words),
+            bm25_scores(self._bm_signs, signs_of(question)),
         )
         return np.stack([standard(row) for row in rows]), float(nearest.max())
 
@@ -173,13 +174,6 @@ def bm25_of(texts: Sequence[Sequence[str]]) -> bm25s.BM25:
     made = bm25s.BM25(k1=K1, b=B)
     made.index([list(words) or [""] for words in texts], show_progress=False)
     return made
-
-
-def scores_of(index: bm25s.BM25, words: Sequence[str]) -> Vector:
-    """(texts,) BM25 scores; nought where no word is known."""
-    known = [word for word in words if word in index.vocab_dict]
-    scores: Vector = index.get_scores(known) if known else np.zeros(index.scores["num_docs"], dtype=np.float32)
-    return scores
 
 
 def standard(scores: Vector) -> Vector:

@@ -6,6 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 import numpy as np
 
@@ -53,7 +54,7 @@ class LawEngine(ABC):
     """Finds articles. An engine keeps the passages, and knows how rare words and how near meanings are."""
 
     def __init__(self, lay: LayTerms, plain: PlainWords) -> None:
-        self._lay, self._plain = lay, plain
+        self._plain, self._expand = plain, lru_cache(maxsize=64)(lay.expand)
         self._asked = {law for law, _ in plain} | {law for term in lay.terms for law in term.laws}
 
     @property
@@ -98,7 +99,7 @@ class LawEngine(ABC):
     def covered(self, question: str, article: Article) -> float:
         """The share of a question's words, the rare ones counting more, that an article has; 0 to 1."""
         asked = set(search_words(question)) | {
-            word for term in self._lay.expand(question).terms for word in search_words(term)
+            word for term in self._expand(question).terms for word in search_words(term)
         }
         there, weight = set(search_words(self._passage(article))), self.rarities(asked)
         return sum(weight[word] for word in asked & there) / max(sum(weight.values()), 1e-6)

@@ -17,7 +17,7 @@ import numpy as np
 from knowledge.law_engine import Hit, LawEngine, PlainWords, firsts
 from knowledge.meaning import Meaning, Vector, key_of, unpacked
 from knowledge.statutes import NOT_CITED_KINDS, Statutes, Version
-from knowledge.words import LayTerms, search_words
+from knowledge.words import LayTerms, bm25_scores, search_words
 
 FORMAT = 3
 PASSAGE_LENGTH = 320
@@ -188,14 +188,6 @@ class LawSearch(LawEngine):
             self._valid_on = day, np.array(laws, dtype=bool)[self.law_of]
         return self._valid_on[1]
 
-    def word_scores(self, words: Sequence[str]) -> Vector:
-        """(n,) BM25 scores."""
-        known = [word for word in words if word in self._words.vocab_dict]
-        if not known:
-            return np.zeros(len(self.ids), dtype=np.float32)
-        scores: Vector = self._words.get_scores(known)
-        return scores
-
     def nearness(self, question: str) -> tuple[Vector, Vector]:
         """((n,) cosines around the middle of all articles, (n,) bool for which of them there is one)."""
         with self._reading:
@@ -207,9 +199,9 @@ class LawSearch(LawEngine):
 
     def scores(self, question: str, near: Vector, known: Vector, named: Sequence[str] = ()) -> Vector:
         """(n,) how well every article fits the question; `named`: laws that the question names."""
-        meant = self._lay.expand(question)
-        words = self.word_scores(search_words(question))
-        terms = self.word_scores([w for term in meant.terms for w in search_words(term)])
+        meant = self._expand(question)
+        words = bm25_scores(self._words, search_words(question))
+        terms = bm25_scores(self._words, [w for term in meant.terms for w in search_words(term)])
         spread = float(near[known].std()) if known.any() else 0.0
         total = self.together(words, terms, near, known, spread)
         return total + self.favour(self.laws, meant, named)[self.law_of]

@@ -32,8 +32,8 @@ from knowledge.words import LayTerms, load_plain_words, search_words
 GUIDE_SURE, GUIDE_CLEAR, GUIDE_LIKELY, CLOSE = 0.35, 0.6, 0.15, 0.5
 # Where nobody can be asked back: from which a guide is told.
 GUIDE_ALONE = 0.2
-# How sure LawSearch is from which an article is told, is shown as related, is law for an adviser's case, is a source.
-LAW_SURE, LAW_PERHAPS, LAW_FOR_ADVICE, LAW_LEAST = 0.6, 0.5, 0.25, 0.1
+# How sure LawSearch is from which an article is told, is shown as related, is law for an adviser's case.
+LAW_SURE, LAW_PERHAPS, LAW_FOR_ADVICE = 0.6, 0.5, 0.25
 # How likely it is that nothing here can answer, from which that is said.
 BEYOND_SURE = 0.08
 MOST_CHOICES = 3
@@ -227,8 +227,6 @@ class Library:
         hits = self.search.find(question, max(top, LAWS_SHOWN), today, self._names_in_force(question), spoken_for)
         best = self.statutes.by_id(hits[0].article_id, today) if hits else None
         sure = self.search.sure(question, hits, best) if best else 0.0
-        if sure < LAW_LEAST:
-            return sure, []
         found = ((self.statutes.by_id(hit.article_id, today), hit.score / hits[0].score) for hit in hits[:top])
         return sure, [self._from_article(article, sure * share) for article, share in found if article]
 

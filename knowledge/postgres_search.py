@@ -135,7 +135,7 @@ class PostgresSearch(LawEngine):
         gains: Mapping[tuple[str, int], float] | None = None,
     ) -> list[Hit]:  # fmt: skip
         """The best articles in force on a day, best first."""
-        view, meant = self._look_again(), self._lay.expand(question)
+        view, meant = self._look_again(), self._expand(question)
         asked = Counter(search_words(question))
         terms = Counter(word for term in meant.terms for word in search_words(term))
         found = self.store.frequencies({*asked, *terms})

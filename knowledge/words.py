@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import bm25s
+import numpy as np
 import yaml
 
 RUN = re.compile(r"[\u4e00-\u9fff]+|[a-z0-9]+")
@@ -89,3 +91,14 @@ def pattern_of(word: str) -> re.Pattern[str]:
     parts = [re.escape(part.strip()) for part in word.lower().split("…")]
     inner = ".{0,8}".join(parts)
     return re.compile(rf"\b{inner}\b" if word.isascii() else inner)
+
+
+def bm25_scores(index: bm25s.BM25, words: Iterable[str]) -> np.ndarray:
+    """(texts,) float32 BM25 scores, nought where no word is known: bm25s's own, which adds word by word, in one go."""
+    kept, vocabulary = index.scores, index.vocab_dict
+    parts = [slice(*kept["indptr"][n : n + 2]) for n in (vocabulary[word] for word in words if word in vocabulary)]
+    count = int(kept["num_docs"])
+    if not parts:
+        return np.zeros(count, dtype=np.float32)
+    texts, gains = (np.concatenate([kept[name][part] for part in parts]) for name in ("indices", "data"))
+    return np.bincount(texts, gains, count).astype(np.float32)
