@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ import yaml
 
 from knowledge.guide_search import bm25_of, signs_of
 from knowledge.law_engine import scaled
-from knowledge.meaning import QUESTION, Meaning, key_of
+from knowledge.meaning import QUESTION, Meaning, Near, key_of
 from knowledge.words import bm25_scores, search_words
 
 #: so many articles, whose questions are the likest, gain by them
@@ -23,17 +25,37 @@ MOST = 100
 NEAR_WEIGHT, WORD_WEIGHT, SIGN_WEIGHT = 3.0, 0.5, 0.5
 PHRASES = re.compile("[，；。？?]")
 
-Articles = Mapping[tuple[str, int], Sequence[str]]
+Article = tuple[str, int]
+Articles = Mapping[Article, Sequence[str]]
 
 
-def load_asked(plain: Mapping[tuple[str, int], str], folder: Path | None = None) -> dict[tuple[str, int], list[str]]:
-    """{(law, article): questions}, from every file in asked/ and the phrases of plain words."""
+@dataclass(frozen=True)
+class Questions:
+    """One file of questions; it counts while its text is law, from `since` up to the day before `until` (ISO dates)."""
+
+    law: str
+    articles: Mapping[int, Sequence[str]]
+    since: str = ""
+    until: str = ""
+
+    def count_on(self, today: date) -> bool:
+        """Whether they are of the text that is law on a day."""
+        return self.since <= today.isoformat() and (not self.until or today.isoformat() < self.until)
+
+
+def read_asked(folder: Path | None = None) -> list[Questions]:
+    """Every file in asked/."""
     folder = folder or Path(__file__).with_name("asked")
+    tables = (yaml.load(p.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader) for p in sorted(folder.glob("*.yml")))
+    return [Questions(t["law"], t["articles"], str(t.get("since", "")), str(t.get("until", ""))) for t in tables]
+
+
+def load_asked(plain: Mapping[Article, str], today: date, folder: Path | None = None) -> dict[Article, list[str]]:
+    """{(law, article): questions} that count on a day: the phrases of plain words, and those of the files in asked/."""
     found = {key: [phrase.strip() for phrase in PHRASES.split(said) if phrase.strip()] for key, said in plain.items()}
-    for path in sorted(folder.glob("*.yml")):
-        table = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
-        for number, questions in table["articles"].items():
-            found.setdefault((table["law"], number), []).extend(questions)
+    for file in read_asked(folder):
+        for number, questions in file.articles.items() if file.count_on(today) else ():
+            found.setdefault((file.law, number), []).extend(questions)
     return found
 
 
@@ -50,7 +72,7 @@ class Asked:
         vectors = meaning.of([text for _, text in texts], as_questions=True)
         self._middle = vectors.mean(axis=0) if len(vectors) else np.zeros(vectors.shape[1], dtype=np.float32)
         vectors = vectors - self._middle
-        self._vectors = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6)
+        self._near = Near(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-6))
         # texts lie article by article, so the best of each is a maximum over a stretch
         self._starts = np.unique(self._article_of, return_index=True)[1]
         self._words = bm25_of([[w for text in articles[key] for w in search_words(text)] for key in self._articles])
@@ -61,7 +83,7 @@ class Asked:
         if not self._articles:
             return {}
         asked = self._meaning.question(question) - self._middle
-        cosines = self._vectors @ (asked / max(float(np.linalg.norm(asked)), 1e-6))
+        cosines = self._near.cosines(asked / max(float(np.linalg.norm(asked)), 1e-6))
         like = NEAR_WEIGHT * np.maximum(np.maximum.reduceat(cosines, self._starts), 0.0) ** 2
         like += WORD_WEIGHT * scaled(bm25_scores(self._words, search_words(question)))
         like += SIGN_WEIGHT * scaled(bm25_scores(self._signs, signs_of(question)))

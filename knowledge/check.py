@@ -16,7 +16,7 @@ from typing import Any
 
 import cn2an
 
-from knowledge.asked import load_asked
+from knowledge.asked import Questions, read_asked
 from knowledge.consulting import Counsels
 from knowledge.guides import BLANK, LANGUAGES, LISTS, TEXTS, Ground, Guide, GuideError, load_beyond, load_guides
 from knowledge.library import read_yaml
@@ -230,14 +230,31 @@ def repealed(statutes: Statutes, today: date) -> frozenset[str]:
     return frozenset(name for name in gone if statutes.status(name, today) != IN_FORCE)
 
 
-def asked_faults(asked: Mapping[tuple[str, int], Sequence[str]], statutes: Statutes, today: date) -> Iterator[str]:
-    """Everyday words and questions for articles that don't exist or aren't law today, and articles that have none."""
-    for (law, number), questions in asked.items():
-        where = f"asked: 《{law}》第{number}条"
-        if not questions or not all(isinstance(one, str) and one.strip() for one in questions):
+def plain_word_faults(words: Mapping[tuple[str, int], str], statutes: Statutes, today: date) -> Iterator[str]:
+    """Everyday words for articles that don't exist or aren't law today, and articles that have none."""
+    for (law, number), said in words.items():
+        where = f"plain_words: 《{law}》第{number}条"
+        if not str(said or "").strip():
             yield f"{where}: no words"
         for found in standing(law, number, statutes, today):
             yield f"{where}: {found.told('en')}"
+
+
+def asked_faults(files: Iterable[Questions], statutes: Statutes, today: date) -> Iterator[str]:
+    """Questions for articles that don't exist or aren't law while the questions count, and articles that have none.
+
+    That a text lapses is no fault where the file says when.
+    """
+    for file in files:
+        day = max(today, date.fromisoformat(file.since)) if file.since else today
+        known = {"law_lapses"} if file.until and file.until == statutes.lapses(file.law, day) else set()
+        for number, questions in file.articles.items():
+            where = f"asked: 《{file.law}》第{number}条"
+            if not questions or not all(isinstance(one, str) and one.strip() for one in questions):
+                yield f"{where}: no words"
+            for found in standing(file.law, number, statutes, day):
+                if found.code not in known:
+                    yield f"{where}: {found.told('en')}"
 
 
 def counsel_faults(counsels: Counsels, codes: set[str], statutes: Statutes, today: date) -> Iterator[str]:
@@ -269,7 +286,8 @@ def main(arguments: Sequence[str] = ()) -> int:
     try:
         statutes, today = Statutes.open(), date.today()
         found = list(faults(folder, statutes, read_yaml("blanks.yml"), today))
-        found += asked_faults(load_asked(load_plain_words()), statutes, today)
+        found += plain_word_faults(load_plain_words(), statutes, today)
+        found += asked_faults(read_asked(), statutes, today)
         kinds = {guide.code: guide.kind for guide in load_guides(folder)}
         codes, count = set(kinds), list(kinds.values()).count
         print(f"{count('service')} services, {count('regulation')} regulations", end=", ")

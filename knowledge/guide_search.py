@@ -16,7 +16,7 @@ import bm25s
 import numpy as np
 
 from knowledge.guides import Guide
-from knowledge.meaning import QUESTION, Meaning, Vector, key_of
+from knowledge.meaning import QUESTION, Meaning, Near, Vector, key_of
 from knowledge.words import bm25_scores, search_words
 
 #: how far the covariance is drawn towards a sphere, so that few phrases don't decide it
@@ -26,7 +26,7 @@ K1, B = 1.2, 0.4
 FEATURES = ("middle", "nearest", "phrases", "said", "signs")
 #: chosen by hand on questions in other words (tests/knowledge/sets): `python -m knowledge.fit_guides` trusts the middle
 #: more, as a phrase that is left out lies among its like
-WEIGHTS = np.array([0.8, 0.6, 0.4, 0.2, 0.2], dtype=np.float32)
+WEIGHTS = np.array([0.7, 0.9, 0.2, 0.1, 0.25], dtype=np.float32)
 #: found by `fit_guides`: of the log odds of the likeliest guide, of the nearest phrase's cosine, and the base
 SURE = (0.55, 0.6, -0.93)
 #: so many guides lend their articles to the search of the law
@@ -58,7 +58,7 @@ class Index:
     ) -> None:  # fmt: skip
         """`vectors`: (phrases, 384), guide by guide; `guide_of`: (phrases,) the number of each one's guide; for each
         guide the words of its phrases, of all it says, and the characters of that."""
-        self.vectors = vectors
+        self._near = Near(vectors)
         self._starts = np.unique(guide_of, return_index=True)[1]
         middles = means_of(vectors, guide_of, len(said))
         self._mean = vectors.mean(axis=0)
@@ -74,7 +74,7 @@ class Index:
     def features(self, question: str, vector: Vector) -> tuple[Vector, float]:
         """(5, guides) features, each around nought with a spread of one over the guides; the cosine of the nearest."""
         asked, words = unit(((vector - self._mean) @ self._whiten)[None, :])[0], search_words(question)
-        nearest = np.maximum.reduceat(self.vectors @ vector, self._starts)
+        nearest = np.maximum.reduceat(self._near.cosines(vector), self._starts)
         rows = (
             self._centres @ asked,
             nearest,

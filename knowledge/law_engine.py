@@ -18,7 +18,7 @@ MEANING_WEIGHT, TERM_WEIGHT, LAW_WEIGHT, ASKED_WEIGHT, NAMED_WEIGHT = 0.4, 0.55,
 GROUND_WEIGHT = 0.4
 MOST_MENTIONS = 2
 # How sure it is that the best three hold an answer: fitted to lay questions (right) and to talk that is none (wrong).
-SURE_NEAR, SURE_COVERED, SURE_AHEAD, SURE_BASE = 10.4, 3.2, 1.0, -5.6
+SURE_NEAR, SURE_COVERED, SURE_AHEAD, SURE_BASE = 16.4, 3.3, 0.43, -7.9
 SURE_COVERED_ONLY, SURE_BASE_ONLY = 7.1, -3.6  # where there are no vectors yet: words alone are less sure
 
 PlainWords = Mapping[tuple[str, int], str]

@@ -15,7 +15,7 @@ import bm25s
 import numpy as np
 
 from knowledge.law_engine import Hit, LawEngine, PlainWords, firsts
-from knowledge.meaning import Meaning, Vector, key_of, unpacked
+from knowledge.meaning import Meaning, Near, Vector, key_of, unpacked
 from knowledge.statutes import NOT_CITED_KINDS, Statutes, Version
 from knowledge.words import LayTerms, bm25_scores, search_words
 
@@ -140,8 +140,9 @@ class LawSearch(LawEngine):
         middle = (vectors.sum(axis=0, dtype=np.float64) / max(int(known.sum()), 1)).astype(np.float32)
         for block in blocks(len(stored)):
             vectors[block] = unpacked(np.where(known[block, None], vectors[block] - middle, 0.0))
+        near = Near(vectors)
         with self._reading:
-            self._vectors, self._known, self._middle = vectors, known, middle
+            self._near, self._known, self._middle = near, known, middle
 
     def _look_again(self) -> None:
         """Takes up what another process has learnt since the last look, without holding up the search."""
@@ -191,11 +192,11 @@ class LawSearch(LawEngine):
     def nearness(self, question: str) -> tuple[Vector, Vector]:
         """((n,) cosines around the middle of all articles, (n,) bool for which of them there is one)."""
         with self._reading:
-            vectors, known, middle = self._vectors, self._known, self._middle
+            near, known, middle = self._near, self._known, self._middle
         if not known.any():
             return np.zeros(len(known), dtype=np.float32), known
         asked = self._meaning.question(question) - middle
-        return vectors @ (asked / max(float(np.linalg.norm(asked)), 1e-6)), known
+        return near.cosines(asked / max(float(np.linalg.norm(asked)), 1e-6)), known
 
     def scores(self, question: str, near: Vector, known: Vector, named: Sequence[str] = ()) -> Vector:
         """(n,) how well every article fits the question; `named`: laws that the question names."""

@@ -130,7 +130,7 @@ class Library:
         guides = GuideSearch(list(load_guides(folder)), meaning, list(load_beyond(folder)))
         wording = read_yaml("wording.yml")
         blanks = Blanks(county_blanks, read_yaml("blanks.yml"), wording["blank"])
-        asked, followups = Asked(load_asked(plain), meaning), Followups(read_yaml("followups.yml"))
+        asked, followups = Asked(load_asked(plain, today()), meaning), Followups(read_yaml("followups.yml"))
         return cls(statutes, search, asked, guides, blanks, wording, followups, meaning, today)
 
     def with_county(self, guides: Sequence[Guide], off: Mapping[str, str]) -> Library:

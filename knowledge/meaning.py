@@ -14,6 +14,8 @@ from e5.model import DIMENSIONS, model
 
 BATCH = 64
 QUESTION = "query: "
+#: axes of a first look, and how many vectors are looked at exactly after it
+AXES, EXACT = 96, 300
 SCALE = 127.0 * 5  # no component of a sentence vector of length one was seen beyond 0.19
 PACKED = Path(__file__).with_name("vectors.npz")
 
@@ -109,6 +111,29 @@ class Meaning:
             self.learn((text for text, there in zip(texts, found, strict=True) if not there), as_questions=as_questions)
         vectors, _ = self.known(keys)
         return unpacked(vectors)
+
+
+class Near:
+    """Vectors that lie near one: all are looked at along their first axes, the likely ones then exactly.
+
+    An exact look at tens of thousands of vectors costs more than embedding the question: it is the memory that is slow.
+    """
+
+    def __init__(self, vectors: Vector) -> None:
+        """`vectors`: (n, 384) of length one, or nought."""
+        self._exact = vectors.astype(np.float16)
+        values, axes = np.linalg.eigh(vectors.T @ vectors)
+        self._axes = np.ascontiguousarray(axes[:, -AXES:], dtype=np.float32)
+        self._along = vectors @ self._axes
+
+    def cosines(self, asked: Vector) -> Vector:
+        """(n,) float32 cosines with a vector of length one: of the EXACT nearest exactly, of the rest about."""
+        near = self._along @ (asked @ self._axes)
+        if len(near) > EXACT:
+            best = np.argpartition(near, -EXACT)[-EXACT:]
+            near[best] = self._exact[best].astype(np.float32) @ asked
+            return near
+        return self._exact.astype(np.float32) @ asked
 
 
 def take(stored: tuple[Vector, Vector], keys: Vector, vectors: Vector, found: Vector) -> None:

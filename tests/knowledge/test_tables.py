@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import string
+from datetime import date
 from pathlib import Path
 
 import pytest
 
-from knowledge.asked import load_asked
-from knowledge.check import asked_faults
+from knowledge.asked import Questions, load_asked, read_asked
+from knowledge.check import asked_faults, plain_word_faults
 from knowledge.library import Library, read_yaml
 from knowledge.statutes import IN_FORCE, Statutes
 from knowledge.words import LayTerms, load_plain_words
@@ -18,14 +19,27 @@ TERMS = LayTerms.load().terms
 
 
 def test_the_everyday_words_of_articles_all_stand_on_articles_in_force(statutes: Statutes) -> None:
-    asked = load_asked(load_plain_words())
-    assert list(asked_faults(asked, statutes, TODAY)) == []
-    assert sum(map(len, asked.values())) > 15_000
+    assert list(plain_word_faults(load_plain_words(), statutes, TODAY)) == []
 
 
-def test_everyday_words_for_an_article_that_is_not_there_are_a_fault(statutes: Statutes) -> None:
-    words = {("民法典", 1261): ["没有"], ("噪声污染防治法", 61): ["废了"], ("民法典", 1): [], ("民法典", 2): [" "]}
-    assert len(list(asked_faults(words, statutes, TODAY))) == 4
+def test_the_questions_of_articles_all_stand_on_articles_that_are_law_while_they_count(statutes: Statutes) -> None:
+    assert list(asked_faults(read_asked(), statutes, TODAY)) == []
+    assert sum(map(len, load_asked({}, TODAY).values())) > 10_000
+
+
+def test_everyday_words_and_questions_for_an_article_that_is_not_there_are_a_fault(statutes: Statutes) -> None:
+    words = {("民法典", 1261): "没有", ("噪声污染防治法", 61): "废了", ("民法典", 1): ""}
+    assert len(list(plain_word_faults(words, statutes, TODAY))) == 3
+    files = [Questions("民法典", {1261: ["没有"], 1: [], 2: [" "]}), Questions("噪声污染防治法", {61: ["废了"]})]
+    assert len(list(asked_faults(files, statutes, TODAY))) == 4
+
+
+def test_questions_of_a_text_that_lapses_count_until_then_and_must_say_so(statutes: Statutes) -> None:
+    lapses = statutes.lapses("商标法", TODAY)
+    old, silent = Questions("商标法", {3: ["商标"]}, until=str(lapses)), Questions("商标法", {3: ["商标"]})
+    assert lapses and list(asked_faults([old], statutes, TODAY)) == []
+    assert len(list(asked_faults([silent], statutes, TODAY))) == 1
+    assert old.count_on(TODAY) and not old.count_on(date.fromisoformat(lapses))
 
 
 def test_an_article_is_found_by_its_everyday_words_alone(library: Library) -> None:
