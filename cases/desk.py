@@ -254,6 +254,12 @@ class Desk(Moving):
 
     # --- persons -------------------------------------------------------------------------------------------------
 
+    def may_reveal(self, case: Case, role: str) -> bool:
+        """Whether this role may see the contact with a reason: a unit if the resident agreed, or in danger."""
+        return role in STAFF_REVEALS and (
+            role != "unit" or "contact_agreed" in case.signals or case.emergency is not None
+        )
+
     def reveal(self, case_id: int, *, actor: str, role: str, reason: str) -> Contact:
         """Contact, words and place in full, for those whose step needs them and with a reason, which is logged.
 
@@ -264,7 +270,7 @@ class Desk(Moving):
             raise Refused("not_allowed")
         with self.store.write() as write:
             row = self._need_case(write, case_id)
-            if role == "unit" and "contact_agreed" not in row["signals"] and not row["emergency"]:
+            if not self.may_reveal(case_of(row), role):
                 raise Refused("not_agreed")
             audit.note(write, self.clock(), actor, "reveal", row["number"], reason.strip())
             return contact_of(row, self.shield)

@@ -81,6 +81,7 @@ def page_for(
         followers=pages.desk.followers(case.id),
         told=told,
         contact=contact,
+        may_reveal=pages.desk.may_reveal(case, who.role),
         now=pages.desk.clock(),
     )
 

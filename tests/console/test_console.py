@@ -177,6 +177,30 @@ def test_a_unit_sees_its_matter_and_not_the_person(
     assert case.number not in stranger.get("/").text
 
 
+def test_words_in_full_are_shown_once_to_the_desk_for_a_reason_that_is_logged(
+    staff: Callable[..., Staff], desk: Desk
+) -> None:
+    desk.hear("web:1", "web", "我叫刘翠花，电话13812345678", "r2")
+    page, operator = "/conversations/web:1", staff("operator")
+    assert "reveal" in operator.get(page).text and "reveal" not in staff("leader").get(page).text
+    assert "13812345678" not in operator.get(page).text
+    assert "请写明" in operator.post("/conversations/reveal", conversation="web:1", reason="看").text
+    told = operator.post("/conversations/reveal", conversation="web:1", reason="要回电给她").text
+    assert "13812345678" in told and "刘翠花" in told and "只显示这一次" in told
+    assert "13812345678" not in operator.get(page).text
+    entries, _ = desk.audit_trail()
+    assert [(e.object, e.reason) for e in entries if e.action == "reveal"] == [("web:1", "要回电给她")]
+    assert staff("leader").post("/conversations/reveal", conversation="web:1", reason="想看看是谁").status_code == 403
+
+
+def test_who_may_not_see_a_contact_is_offered_no_form_for_it(
+    staff: Callable[..., Staff], file: Callable[..., Case]
+) -> None:
+    page = f"/cases/{file().number}"
+    assert f"{page}/reveal" in staff("operator").get(page).text
+    assert f"{page}/reveal" not in staff("leader").get(page).text
+
+
 def test_a_contact_is_shown_for_a_reason_that_is_logged(
     staff: Callable[..., Staff], file: Callable[..., Case], desk: Desk
 ) -> None:
@@ -186,7 +210,7 @@ def test_a_contact_is_shown_for_a_reason_that_is_logged(
     assert refused.status_code == 409 and "13812345678" not in refused.text
     assert "13812345678" in operator.post(f"/cases/{case.number}/reveal", reason="要打电话核实").text
     entries, whole = desk.audit_trail()
-    assert whole and [e.reason for e in entries if e.action == "reveal"] == ["要打电话核实"]
+    assert whole.broken is None and [e.reason for e in entries if e.action == "reveal"] == ["要打电话核实"]
     assert "要打电话核实" in staff("leader").get("/audit").text
 
 
