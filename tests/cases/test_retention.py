@@ -111,7 +111,7 @@ def test_an_open_case_is_never_touched_however_old(kept: Kept, clock: Clock) -> 
     clock.move(days=10_000)
     query = sa.select(cases).where(cases.c.conversation_id == NEIGHBOUR)
     before = rows_of(kept.store, query)
-    said = sa.select(messages.c.id).where(messages.c.conversation_id == NEIGHBOUR)
+    said = sa.select(messages.c.id).where(messages.c.conversation_id == NEIGHBOUR).order_by(messages.c.id)
     theirs = rows_of(kept.store, said)
     apply(kept, cases=1, conversations=1, messages=1, replies=1, attachments=1, questions=1, outbox=1)
     assert rows_of(kept.store, query) == before

@@ -54,9 +54,8 @@ def test_what_residents_ask_about_is_learnt_first(library: Library) -> None:
 
 def test_the_index_is_built_once_and_then_loaded(library: Library, var: Path) -> None:
     before = {path.name: path.stat().st_mtime_ns for path in (var / "index").glob("articles-*/done")}
-    started = time.monotonic()
+    assert before
     Library.open(var, today=lambda: TODAY)
-    assert time.monotonic() - started < 10
     assert {path.name: path.stat().st_mtime_ns for path in (var / "index").glob("articles-*/done")} == before
 
 
