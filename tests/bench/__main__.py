@@ -21,7 +21,7 @@ from tests.bench.split import split
 from tests.running import ROOT, free_port, installation
 
 #: each in a process of its own, so that one that fails ends none of the others
-CASE_SYSTEM = ("kills", "outside_day", "filing", "fuzz")
+CASE_SYSTEM = ("kills", "outside_day", "filing", "fuzz", "million")
 
 
 def train(folder: Path, which: str) -> dict[str, float]:
