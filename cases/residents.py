@@ -31,6 +31,8 @@ from cases.shield import Shield
 from cases.store import Store, cases, conversations, events, followers, messages, outbox
 from cases.store import audit as audit_rows
 
+#: cases whose resident was erased
+ERASED = cases.c.filing_key.startswith(GONE)
 OTHER = "another resident"
 #: the channel of what other systems file; who filed stands second in the id of its conversations
 FILED_BY_SYSTEM = "open311"
@@ -234,6 +236,7 @@ class Residents:
             outside = self.outside(conversation_id)
         else:
             outside = self._outside_store(conversation_id)
+            self._index.forget(ERASED)
             erasing.empty_log(self.store)
         counts = erasing.added((erased.counts, outside))
         if not counts:
@@ -242,8 +245,7 @@ class Residents:
 
     def finish(self) -> Counts:
         """Completes erasures that were broken off before files, memory and the search index knew, too."""
-        if self._index.catch_up(cases.c.filing_key.startswith(GONE)):
-            self._index.settle()
+        self._index.forget(ERASED)
         known = erasures.c.conversation_id
         with self.store.read() as read:
             unfinished = set(read.execute(sa.select(known).where(known.is_not(None))).scalars())

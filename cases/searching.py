@@ -112,10 +112,23 @@ class CaseIndex:
             write.execute(sa.text(f"drop table if exists {TABLE}"))
             self._make(write)
 
-    def settle(self) -> None:
-        """Writes the index together, so that nothing is left in it of what cases no longer say."""
-        if not self._store.on_sqlite:
-            return
+    def forget(self, which: Any) -> None:
+        """Leaves nothing in the index of what cases that fulfil a condition no longer say; one that is broken goes."""
+        with self._store.read() as read:
+            if not sa.inspect(read).has_table(TABLE):
+                return
+        self.catch_up(which)
+        if self._store.on_sqlite:
+            try:
+                self._write_together()
+            except sa.exc.OperationalError:
+                raise
+            except sa.exc.DatabaseError as broken:
+                log.warning("the search index is made again: %s", broken.orig)
+                self.make_again()
+
+    def _write_together(self) -> None:
+        """FTS5 keeps what was deleted until the blocks that it lies in are merged."""
         step = -AT_ONCE
         while True:
             with self._store.write() as write:
