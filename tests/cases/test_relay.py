@@ -122,3 +122,17 @@ def test_what_the_page_has_fetched_is_not_sent_again(desk: Desk, store: Store, c
     post = Post()
     Relay(store, post, clock=clock).run_once()
     assert post.texts == [] and states(store)[0][0] == "sent"
+
+
+def test_what_has_left_is_not_read_again_for_what_has_still_to(desk: Desk, store: Store, clock: Clock) -> None:
+    """A resident who got thousands of notices would otherwise hold up everybody's."""
+    if not store.on_sqlite:
+        return
+    speak(desk, "一")
+    asked: list[tuple[str, Any]] = []
+    sa.event.listen(store.engine, "before_cursor_execute", lambda *told: asked.append((told[2], told[3])))
+    Relay(store, Post(), clock=clock).run_once()
+    claim = next((sql, values) for sql, values in asked if "earlier" in sql)
+    with store.engine.connect() as read:
+        plan = read.exec_driver_sql(f"EXPLAIN QUERY PLAN {claim[0]}", claim[1]).fetchall()
+    assert any("earlier USING INDEX ix_outbox_unsent" in step[-1] for step in plan), plan
