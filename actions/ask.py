@@ -54,7 +54,7 @@ class ActionAsk(Action):
             return []
         if chosen and part:
             tell(said, turn, at.library.part(chosen, part, turn.language), at)
-            return [SlotSet("about", chosen)]
+            return understood(turn, chosen)
         waiting = " ".join(turn.slots.get("words") or ()) if turn.pressed and not turn.slots.get("job") else ""
         question = at.library.title(chosen, turn.language) if chosen else waiting or turn.text
         if turn.pressed and not chosen and not waiting:
@@ -72,7 +72,12 @@ class ActionAsk(Action):
         if answer.declined:
             at.shelf.asked(redact(question, PUBLIC), turn.language, UNANSWERED)
         tell(said, turn, answer, at)
-        return [SlotSet("about", answer.about or turn.slots.get("about"))]
+        return understood(turn, answer.about or turn.slots.get("about"))
+
+
+def understood(turn: Turn, about: str | None) -> list[dict[str, Any]]:
+    """The topic is kept; outside of a job what was not understood before counts no more."""
+    return [SlotSet("about", about), *([] if turn.slots.get("job") else [SlotSet("tries", 0.0)])]
 
 
 async def in_other_words(answer: Answer, turn: Turn, at: Office) -> Answer:
@@ -101,9 +106,9 @@ def tell(said: CollectingDispatcher, turn: Turn, answer: Answer, at: Office) -> 
     steps = "\n".join(told[:ELDERS_STEPS] if whole and turn.elders else told)
     cited = [cite(s, at, turn.language, short=True) for s in answer.sources]
     said.utter_message(
-        response="utter_answer",
+        response="utter_answer" if cited else "utter_answer_bare",
         short=answer.short,
-        steps=f"\n{steps}\n" if steps else "\n",
+        steps=(f"\n{steps}" if steps else "") + ("\n" if cited else ""),
         sources="\n".join([*dict.fromkeys(cited)][:CITED_SHOWN]),
         buttons=[
             *(part_button(answer.about or "", part, at, turn.language) for part in parts if whole),

@@ -47,6 +47,12 @@ NO_TIME = NO_ANSWER | {
     "why_ask",
     "offtopic",
 }
+#: what people tell of a matter, and no place or time
+OF_THE_MATTER = re.compile(
+    r"照片|视频|录音|录像|聊天|截图|证据|借条|欠条|合同|发票|赔|多少钱|[\d一二三四五六七八九十百千万]+块|希望|要求|我想|我要|尽快|赶快|赶紧|"
+    r"\b(?:photos?|videos?|proof|receipt|contract|i want|please hurry|compensat\w+)\b",
+    re.IGNORECASE,
+)
 #: what a wrong place is replaced with, in words that name no place of the list
 NEW_PLACE = re.compile(
     r"(?:改成|改为|应该是|是在|而是|(?<!不)是|\bit'?s|\bit is|\bshould be|\bto)\s*(?P<new>[^，,。.]{2,30})[。.]?$"
@@ -187,9 +193,10 @@ class Draft:
         story = story and not only_contact(turn)
         opening = not self.words and turn.intent in TELLS | {"inform"}
         told = story or turn.intent in TELLS
+        beside = self.asked in ("where", "town", "since") and of_the_matter(turn)
         corrects = turn.intent == "correct" and not any(turn.codes.get(code) for code in FIELD_CODES)
         corrects = corrects and new_place(turn) is None
-        if turn.text in self.words or not (opening or told or corrects):
+        if turn.text in self.words or not (opening or told or corrects or beside):
             return self
         bare = opening and (len(turn.text.strip()) < STORY_LEAST or opens_only(turn.text)) and not turn.code("category")
         draft = self if bare else replace(self, words=(*self.words, turn.text))
@@ -228,7 +235,7 @@ class Draft:
             )
         said = new_place(turn) or turn.code("place_said")
         elsewhere = turn.codes.get("contact") or turn.codes.get("since_said")
-        if self.asked == "where" and not (turn.pressed or elsewhere or turn.intent in NO_ANSWER):
+        if self.asked == "where" and not (turn.pressed or elsewhere or turn.intent in NO_ANSWER or of_the_matter(turn)):
             said = turn.text if len(turn.text) <= PLACE_WORDS else said or turn.text
         return replace(self, place_said=said) if said else self
 
@@ -247,7 +254,7 @@ class Draft:
         if turn.code("since_said"):
             return replace(self, since=turn.code("since"), since_said=turn.code("since_said"))
         elsewhere = turn.intent == "correct" or any(turn.codes.get(code) for code in ("town", "village", "contact"))
-        told = not (turn.pressed or elsewhere) and turn.intent not in NO_TIME
+        told = not (turn.pressed or elsewhere or of_the_matter(turn)) and turn.intent not in NO_TIME
         return replace(self, since_said=turn.text) if self.asked == "since" and told else self
 
     def _hear_contact(self, turn: Turn) -> Draft:
@@ -261,6 +268,12 @@ def new_place(turn: Turn) -> str | None:
         return None
     found = NEW_PLACE.search(turn.text)
     return found.group("new").strip() if found else None
+
+
+def of_the_matter(turn: Turn) -> bool:
+    """Whether words that name no place and no time tell more of the matter ("there are photos")."""
+    placed = any(turn.codes.get(code) for code in ("place_said", "town", "village", "place_choice", "since_said"))
+    return not (placed or turn.pressed) and bool(OF_THE_MATTER.search(turn.text))
 
 
 def without_question(said: str | None) -> str | None:

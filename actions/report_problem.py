@@ -29,7 +29,8 @@ LEAVES_OUT = re.compile(
     re.IGNORECASE,
 )
 
-
+#: a complaint about the hotline itself happens at no place of the county
+ABOUT_US = "about_us"
 SMALL = re.compile(r"[^\u4e00-\u9fff]|[的了还有我们不先说吧就那个这件事]")
 CLAUSE = re.compile(r"[\s，,。.；;！!]+")
 #: "it is only one matter"
@@ -61,7 +62,7 @@ class ActionReportProblem(Action):
         draft = choose_field(hear_choices(draft.hear(turn), turn), turn)
         draft = replace(draft, alike=alike(draft, turn, at))
         if new and draft.words:
-            said.utter_message(response="utter_noted")
+            said.utter_message(response="utter_noted_about_us" if ABOUT_US in draft.signals else "utter_noted")
         return ask(said, turn, draft, next_question(draft), at)
 
 
@@ -146,7 +147,7 @@ def next_question(draft: Draft) -> str:
         return "split"
     if draft.place_choices:
         return "place_choice"
-    if not draft.placed and draft.kind != "praise":
+    if not draft.placed and draft.kind != "praise" and ABOUT_US not in draft.signals:
         return "town" if draft.place_said else "where"
     if draft.alike and "join" not in draft.skipped:
         return "join"

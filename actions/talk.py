@@ -162,7 +162,10 @@ class ActionResume(Action):
 
 
 class ActionClarify(Action):
-    """Offers the two or three likeliest readings of unclear words, and a person; what was said is kept."""
+    """Offers the two or three likeliest readings of unclear words, and a person; what was said is kept.
+
+    Who was not understood again and again is handed to a person.
+    """
 
     def name(self) -> str:
         """See parent class."""
@@ -172,11 +175,16 @@ class ActionClarify(Action):
         """See parent class."""
         turn, at = Turn.of(tracker), office()
         warn(said, turn)
-        offered = [*likely(turn), "human"]
-        buttons = [{"title": at.term(f"reading_{r}", turn.language), "payload": f"/{r}"} for r in offered]
-        said.utter_message(response="utter_clarify", buttons=buttons)
+        tries = (turn.slots.get("tries") or 0.0) + 1 if not turn.slots.get("job") else 1.0
         told = turn.intent not in ("affirm", "deny") and not turn.pressed
-        heard = replace(Draft(asked="what").hear(turn), asked=None) if told else Draft()
+        heard = replace(Draft(asked="what").hear(turn), asked=None, tries=tries) if told else Draft(tries=tries)
+        if tries > report_problem.patience(turn):
+            at.desk.ask_for_person(turn.conversation_id, "two_failures", turn.ref)
+            said.utter_message(response="utter_two_failures")
+            return heard.events(words=[turn.text] if told else None, tries=0.0)
+        offered = [*likely(turn), "human"] if tries == 1 else ["human", *likely(turn)]
+        buttons = [{"title": at.term(f"reading_{r}", turn.language), "payload": f"/{r}"} for r in offered]
+        said.utter_message(response="utter_clarify" if tries == 1 else "utter_clarify_again", buttons=buttons)
         return heard.events(words=[turn.text] if told else None)
 
 

@@ -9,6 +9,14 @@ from knowledge.words import pattern_of
 
 LETTER = re.compile(r"[^\W\d_]")
 LONGEST = {"zh": 12, "en": 45}
+#: how people come to a question, and of which it has nothing
+LEAD = re.compile(
+    r"^(?:(?:还有|另外|那个|对了|那|哎|诶|喂|你好|您好|请问|麻烦(?:你|您)?|我?(?:就是|只)?(?:还?想|要|来)?(?:再)?(?:问|咨询|了解|打听|请教)"
+    r"(?:一下|下|一句|一声|一个事|个事)?)(?:子|哈|啊|呀|嘛|呢)?[\s，,。.：:、]*)+|"
+    r"^(?:(?:hi|hello|excuse me|also|and|so|well|please|can you tell me|i(?: just)? want(?:ed)? to (?:ask|know))"
+    r"\b[\s,.:]*)+",
+    re.IGNORECASE,
+)
 
 
 class Followups:
@@ -33,6 +41,10 @@ class Followups:
             return None
         found = [(length, field) for field, pattern, length in self._patterns if pattern.search(text)]
         return max(found)[1] if found else None
+
+    def without_lead(self, question: str) -> str:
+        """The question itself; one that is nothing but a lead stays as it is."""
+        return LEAD.sub("", question) or question
 
     def bare(self, question: str) -> bool:
         """Whether a question names no matter at all: "how much is it", "where"."""

@@ -47,6 +47,8 @@ ARTICLES_TOLD = LAWS_SHOWN = 3
 LAWS_COMPARED = 10
 LIKE, LIKE_READ = 0.5, 300
 PARTS = ("bring", "where", "takes", "costs", "who")
+#: a sum that somebody gets stands beside what it costs, or with what is decided locally
+GETS, SUM = "gets", re.compile(r"blank:amount_local|\d元|\d%|\d倍")
 STEP_FIELDS = ("who", "bring", "where", "how", "takes", "costs", "local")
 
 
@@ -250,7 +252,7 @@ class Library:
 
         `about`: the guide last talked of, for follow-ups; `told`: what a question belongs to that is not clear alone.
         """
-        question = question.strip()
+        question = self._followups.without_lead(question.strip())
         followed = self._nth(question, language, about) or self._follow(question, language, about)
         if told and not followed and not self._clear(question):
             question = f"{told} {question}"
@@ -330,7 +332,7 @@ class Library:
         silent = self._silent(guide, language)
         if silent:
             return silent
-        lines = self._lines(guide, field, language)
+        lines = self._lines(guide, column_of(guide, field), language)
         title, label = self.title(guide.code, language), self._word(field, language)
         sources = (self._service(Found(guide, 1.0)),)
         if not lines:
@@ -349,7 +351,10 @@ class Library:
             told = [self._laws.tell(one, language) for one in articles[:ARTICLES_TOLD]]
             return self._told(*told, *self._like(articles[0], language))
         if self._names.names_unknown(question):
-            return self._from_guides(question, language) or self._told(self._laws.unknown(language))
+            known, unknown = self._from_guides(question, language), self._laws.unknown(language)
+            if known and self._names.asks_force(question):
+                return replace(known, short=unknown.short, steps=(known.short,))
+            return known or self._told(unknown)
         if named and self._names.asks_force(question) and self._followups.bare(self._names.rest(question)):
             return self._told(self._laws.tell_state(named[0].law, language))
         gone = next((one for one in named if self._laws.state(one.law) != IN_FORCE), None)
@@ -396,7 +401,7 @@ class Library:
         if not found or found[0].score < least or self._law_speaks_against(found[0], question):
             return None
         guide, field = found[0].guide, self._followups.field(question, language)
-        if field and guide.lines(field, "zh"):
+        if field and guide.lines(column_of(guide, field), "zh"):
             return self._field(guide, field, language)
         return self.about(guide, language, found[0].score)
 
@@ -512,3 +517,10 @@ def row_of(source: Source) -> dict[str, Any]:
         "type": "statute", "law": source.law, "article": source.article, "in_force": source.in_force,
         "effective": source.effective, "score": source.score,
     }  # fmt: skip
+
+
+def column_of(guide: Guide, field: str) -> str:
+    """The field of a guide in which what is asked for stands."""
+    if field != GETS:
+        return field
+    return "costs" if SUM.search(" ".join(guide.lines("costs", "zh"))) else "local"

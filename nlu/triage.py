@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -79,6 +79,7 @@ class Reading:
 
     kind: str
     kind_confidence: float
+    kinds: Mapping[str, float]
     domain: str | None
     category: str | None
     category_confidence: float
@@ -217,12 +218,12 @@ class Reader:
         left = iter(messages)
         while batch := list(islice(left, BATCH)):
             whole = [joined(text, title) for text, title in batch]
-            vectors = encode(whole)
+            vectors = encode([contacts.without_phones(words) for words in whole])
             for words, vector in zip(whole, vectors, strict=True):
                 yield self._read(words, vector)
 
     def _read(self, words: str, vector: np.ndarray) -> Reading:
-        spoken, wording = language(words), self.heads.wording.of([words[:LONGEST]])
+        spoken, wording = language(words), self.heads.wording.of([contacts.without_phones(words)[:LONGEST]])
         danger, danger_maybe = self._danger(words, spoken, vector, wording)
         kinds = self.heads.kind.chances(words, vector, wording)
         kind = max(kinds, key=kinds.__getitem__)
@@ -235,6 +236,7 @@ class Reader:
         return Reading(
             kind=kind,
             kind_confidence=sure,
+            kinds=kinds,
             domain=domain,
             category=category,
             category_confidence=category_sure,

@@ -15,6 +15,7 @@ from rasa.shared.nlu.training_data.features import Features
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
+from nlu.contacts import without_phones
 from nlu.encoder import encode
 
 
@@ -57,7 +58,7 @@ class E5Featurizer(DenseFeaturizer, GraphComponent):
         spoken = [m for m in messages if m.get(TEXT)]
         for start in range(0, len(spoken), self._batch):
             part = spoken[start : start + self._batch]
-            for message, vector in zip(part, encode([m.get(TEXT) for m in part]), strict=True):
+            for message, vector in zip(part, encode([without_phones(m.get(TEXT)) for m in part]), strict=True):
                 self._attach(message, vector[np.newaxis, :])
         return messages
 

@@ -58,6 +58,12 @@ ASIDE_UP_TO = 30
 _LEAVES_ONE = re.compile(
     r".(?:的|那个|那件)(?:就|先|也)?(?:不用|不要|不报|去掉|算了)|\b(?:not|except|without|only) ", re.IGNORECASE
 )
+#: "never mind, the drain first": what was begun goes on
+_GOES_ON = re.compile(
+    r"(?:算了|不问了|莫问了|先不(?:说|问|管))[，,。\s]*(?:我?(?:还是|就)?先|还是|就|继续)[^，。]{0,4}(?:报|说|讲|反映|反应|办|搞|弄|处理)"
+    r"|\b(?:never ?mind|forget it|leave it)\b.{0,20}\b(?:first|go on|continue|back to)\b",
+    re.IGNORECASE,
+)
 #: words by which whoever waits for a person goes back to the bot
 _BACK = re.compile(
     r"(?:不要|不用|取消|不转|退出|不等)(?:了)?(?:转)?(?:人工|坐席)|不等了|(?:回到|找|和|跟)(?:机器人|助手)|"
@@ -128,6 +134,8 @@ def next_action(tracker: DialogueStateTracker) -> str | None:
     asked = tracker.get_slot("asked")
     if asked == "split" and intent == "cancel" and _LEAVES_ONE.search(message.text or ""):
         return "action_report_problem"
+    if job is not None and asked is not None and intent == "cancel" and _GOES_ON.search(message.text or ""):
+        return "action_resume"
     filed = tracker.get_slot("case_number") and (asked == "detail" or job is None and asked is None)
     aside = len(message.text or "") <= ASIDE_UP_TO and intent not in ("danger", "human")
     if filed and aside and _WHEN_DONE.search(message.text or ""):

@@ -16,6 +16,7 @@ from rasa.shared.nlu.constants import INTENT, INTENT_RANKING_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 from rasa.shared.nlu.training_data.training_data import TrainingData
 
+from nlu.contacts import without_phones
 from nlu.linear import Linear, Wording
 from nlu.plain import plain
 
@@ -73,7 +74,7 @@ class LinearClassifier(IntentClassifier, GraphComponent):
         examples = [m for m in training_data.intent_examples if m.get(TEXT)]
         matrix = np.vstack([self._vector(m) for m in examples])
         labels = [m.get(INTENT) for m in examples]
-        texts = [m.get(TEXT) for m in examples]
+        texts = [without_phones(m.get(TEXT)) for m in examples]
         self._model.fit(matrix, labels, self._wording.fit(texts).of(texts))
         self._taught = {plain(m.get(TEXT)): label for m, label in zip(examples, labels, strict=True)}
         with self._storage.write_to(self._resource) as folder:
@@ -90,7 +91,9 @@ class LinearClassifier(IntentClassifier, GraphComponent):
         return messages
 
     def _rank(self, message: Message) -> list[dict[str, Any]]:
-        chances = self._model.chances(self._vector(message), self._wording.of([message.get(TEXT)]))[0].tolist()
+        chances = self._model.chances(self._vector(message), self._wording.of([without_phones(message.get(TEXT))]))[
+            0
+        ].tolist()
         order = sorted(zip(chances, self._model.classes, strict=True), reverse=True)
         ranking = [{"name": name, "confidence": chance} for chance, name in order]
         taught = self._taught.get(plain(message.get(TEXT)))

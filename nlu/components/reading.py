@@ -16,7 +16,7 @@ from rasa.shared.nlu.constants import ENTITIES, INTENT, INTENT_RANKING_KEY, TEXT
 from rasa.shared.nlu.training_data.message import Message
 
 from nlu.plain import plain
-from nlu.triage import MatterPart, Reader, Reading
+from nlu.triage import KINDS, MatterPart, Reader, Reading
 
 #: entity name -> attribute of a Reading (dots go into its place)
 SINGLE = {
@@ -39,6 +39,8 @@ SINGLE = {
 ENGLISH_OPENING = re.compile(
     r"hi|hello|hey|hi there|hello there|good (?:morning|day|evening)|help|help me|english|anyone"
 )
+#: intents that open a job and are told apart by the kind of message, too
+OPENINGS = frozenset({"report_problem", "ask", "consult_law"})
 MANY = {
     "place_choice": "place.candidates",
     "place_negated": "place.negated",
@@ -99,6 +101,7 @@ class ReadingExtractor(EntityExtractorMixin, GraphComponent):
         found += [("matter", _part(part)) for part in reading.matters] if len(reading.matters) > 1 else []
         if reading.danger_maybe:
             found.append(("danger_maybe", True))
+        self._weigh_openings(message, reading)
         span = {"start": 0, "end": len(message.get(TEXT)), "extractor": type(self).__name__}
         entities = [{"entity": name, "value": value, **span} for name, value in found if value is not None]
         message.set(ENTITIES, message.get(ENTITIES, []) + entities, add_to_output=True)
@@ -113,6 +116,23 @@ class ReadingExtractor(EntityExtractorMixin, GraphComponent):
             ]
             message.set(INTENT, calmer[0] if calmer else {"name": None, "confidence": 0.0}, add_to_output=True)
             message.set(INTENT_RANKING_KEY, calmer, add_to_output=True)
+
+    @staticmethod
+    def _weigh_openings(message: Message, reading: Reading) -> None:
+        """Whether words report, ask or want law is settled by both models: each gives half of what these have together."""
+        ranking = message.get(INTENT_RANKING_KEY) or ()
+        if not ranking or ranking[0]["name"] not in OPENINGS or ranking[0]["confidence"] == 1.0:
+            return
+        told = {r["name"]: r["confidence"] for r in ranking if r["name"] in OPENINGS}
+        kinds = {name: reading.kinds.get(KINDS[name], 0.0) for name in told}
+        whole, whole_kinds = sum(told.values()), sum(kinds.values())
+        if not whole_kinds:
+            return
+        both = {name: (chance + whole * kinds[name] / whole_kinds) / 2 for name, chance in told.items()}
+        weighed = [{**r, "confidence": both.get(r["name"], r["confidence"])} for r in ranking]
+        weighed.sort(key=lambda r: -r["confidence"])
+        message.set(INTENT, weighed[0], add_to_output=True)
+        message.set(INTENT_RANKING_KEY, weighed, add_to_output=True)
 
 
 def _value(reading: Reading, path: str) -> Any:

@@ -32,7 +32,7 @@ from cases.store import Store, cases, events, messages, outbox
 from tests.running import ROOT
 
 KILLS = 1000
-RESIDENTS = 20
+RESIDENTS = 1000
 PLACE = {"town": "430281004", "village": "430281004212"}
 #: what the moving worker does next, by the status it finds
 NEXT: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -207,8 +207,9 @@ def measure(kills: int = KILLS, url: str | None = None) -> dict[str, int]:
 
 
 def main() -> None:
-    """Prints what was counted; `python -m tests.bench.kills [KILLS]`."""
-    for what, number in measure(int(sys.argv[1]) if len(sys.argv) > 1 else KILLS).items():
+    """Prints what was counted; `python -m tests.bench.kills [KILLS [URL OF AN EMPTY DATABASE]]`."""
+    kills, url = (sys.argv[1:] + [str(KILLS), ""][len(sys.argv) - 1 :])[:2]
+    for what, number in measure(int(kills), url or None).items():
         print(f"{what:<50}{number:>8}")
 
 
