@@ -119,7 +119,7 @@ class ReadingExtractor(EntityExtractorMixin, GraphComponent):
 
     @staticmethod
     def _weigh_openings(message: Message, reading: Reading) -> None:
-        """Whether words report, ask or want law is settled by both models: each gives half of what these have together."""
+        """Whether words report, ask or want law is settled by two models, each of which counts half."""
         ranking = message.get(INTENT_RANKING_KEY) or ()
         if not ranking or ranking[0]["name"] not in OPENINGS or ranking[0]["confidence"] == 1.0:
             return
