@@ -44,7 +44,7 @@ NTH = re.compile(
 NUMBERS, NTH_LONGEST = "一二三四五六七八九", 20
 NTH_ENGLISH = {"first": 1, "second": 2, "third": 3, "fourth": 4, "fifth": 5}
 ARTICLES_TOLD = LAWS_SHOWN = 3
-LAWS_COMPARED = 10
+LAWS_COMPARED, GUIDES_COMPARED = 10, 3
 LIKE, LIKE_READ = 0.5, 300
 PARTS = ("bring", "where", "takes", "costs", "who")
 #: a sum that somebody gets stands beside what it costs, or with what is decided locally
@@ -216,8 +216,8 @@ class Library:
             return []
         sure, found = self._find_law(question, top)
         found = found if sure >= LAW_FOR_ADVICE else []
-        guides = self.guides.find(question, 1) if sure < LAW_SURE else []
-        if guides and guides[0].score >= GUIDE_SURE:
+        guides = self.guides.find(question, GUIDES_COMPARED) if sure < LAW_SURE else []
+        if guides and sum(one.score for one in guides if on_same_ground(one.guide, guides[0].guide)) >= GUIDE_SURE:
             grounds = self._grounds(guides[0].guide, guides[0].sure)
             found = [*grounds[: max(top // 2, 1)], *found, *grounds]
         return distinct(found)[:top]
@@ -517,6 +517,11 @@ def row_of(source: Source) -> dict[str, Any]:
         "type": "statute", "law": source.law, "article": source.article, "in_force": source.in_force,
         "effective": source.effective, "score": source.score,
     }  # fmt: skip
+
+
+def on_same_ground(one: Guide, other: Guide) -> bool:
+    """Whether two guides stand on an article in common: which of them is meant is then of no matter to the law."""
+    return not {(g.law, g.article) for g in one.grounds}.isdisjoint((g.law, g.article) for g in other.grounds)
 
 
 def column_of(guide: Guide, field: str) -> str:

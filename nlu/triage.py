@@ -59,6 +59,8 @@ MAY_HOLD = frozenset({"question", "status"})
 SURELY_NEW = 0.9
 #: a part is no matter by itself only if its kind, which is none of those, is as sure
 NO_MATTER = 0.8
+#: from this chance of a legal matter on its field of law is told
+LEGAL_MAYBE = 0.02
 #: languages the examples are written in: what the model says of any other is a guess
 TAUGHT = frozenset({"zh", "en"})
 
@@ -350,9 +352,14 @@ def to_row(reading: Reading, county: County) -> dict[str, Any]:
         },
         "contact": reading.contact,
         "language": reading.language,
-        "legal_topic": _topic_names()[reading.legal_topic] if reading.kind == "legal" and reading.legal_topic else None,
+        "legal_topic": _topic_names()[reading.legal_topic] if reading.legal_topic and maybe_legal(reading) else None,
         "confidence": round(reading.confidence, 4),
     }
+
+
+def maybe_legal(reading: Reading) -> bool:
+    """Whether law may be wanted: people tell a dispute as a complaint, and ask of it as of anything."""
+    return reading.kind == "legal" or reading.kinds["legal"] >= LEGAL_MAYBE
 
 
 def topic_names() -> dict[str, dict[str, str]]:
