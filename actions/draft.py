@@ -113,7 +113,8 @@ class Draft:
         for field in ("where", "since", "contact"):
             if draft._open_to(field, turn):
                 draft = getattr(draft, f"_hear_{field}")(turn)
-        if turn.intent == "withhold" or (turn.intent in ("deny", "unsure") and self.asked == "contact"):
+        withheld = turn.intent == "withhold" or (turn.intent in ("deny", "unsure") and self.asked == "contact")
+        if withheld and not turn.code("contact"):
             draft = replace(draft, contact=None, contact_withheld=True)
         if turn.intent in ("unsure", "deny", "withhold") and self.asked in ("where", "town", "since", "facts", "more"):
             draft = draft.skip(self.asked)

@@ -27,7 +27,7 @@ LEADING = re.compile(
     re.IGNORECASE,
 )
 #: signs that have to be left for the rest to mean something
-LEFT = 4
+LEFT = 8
 
 
 def phone(text: str) -> str | None:

@@ -39,6 +39,8 @@ ANSWERS = {
     "confirm": ("field",),
     "emergency_place": ("town", "village", "place_said", "place_choice"),
 }
+#: questions at which a phone number is meant for the case, whatever the words around it sound like
+TAKES_PHONE = frozenset({"contact", "confirm", "which"})
 #: questions whose answer is a story: nearly everything said there is the answer
 STORIES = frozenset({"what", "facts", "more"})
 STORY_ASIDES = frozenset({"danger", "human", "cancel", "repeat", "why_ask", "switch_language"})
@@ -170,6 +172,8 @@ def _is_aside(
 ) -> bool:
     if intent == "danger" or (intent == "rate" and asked not in RATES):
         return True
+    if asked in TAKES_PHONE and intent not in ("human", "cancel") and any(e["entity"] == "contact" for e in entities):
+        return False
     if intent == "consult_law" and job == "report_problem":
         return asked not in STORIES and sure >= 0.6 and not _answers(asked, entities)
     if job == "consult_law" and asked == "adviser" and intent == "consult_law":

@@ -47,6 +47,29 @@ def test_a_follow_up_in_english_is_answered_in_english(library: Library) -> None
     assert answer.about == "minimum-living-allowance" and answer.short.isascii() is False or answer.short
 
 
+@pytest.mark.parametrize(
+    ("question", "told"),
+    [
+        ("还有，我想问下低保一个月多少钱", "低保标准"),
+        ("失业金一个月能领多少", "每月多少由省里定"),
+        ("高龄补贴一个月几多钱", "金额"),
+        ("请问一下办营业执照要几多钱", "不收费"),
+    ],
+)
+def test_what_one_gets_is_not_what_it_costs(library: Library, question: str, told: str) -> None:
+    answer = library.answer(question)
+    assert told in "".join((answer.short, *answer.steps)) and len(answer.steps) <= 3
+
+
+def test_a_repealed_text_that_is_not_in_the_store_is_not_passed_over(library: Library) -> None:
+    answer = library.answer("《城市房屋拆迁管理条例》还管用吗")
+    assert "不在我能核对的" in answer.short and answer.sources
+
+
+def test_two_guides_on_one_ground_let_its_law_be_told(library: Library) -> None:
+    assert any(source.law == "劳动法" for source in library.law("My boss has not paid me for three months"))
+
+
 def test_a_new_matter_is_not_taken_for_a_follow_up(library: Library) -> None:
     answer = library.answer("朋友借钱没打借条，怎么要回来", about="minimum-living-allowance")
     assert answer.about == "loan-without-note"

@@ -22,13 +22,14 @@ def conversation(
     entities: dict[str, Any] | None = None,
     holder: str = "bot",
     then: str | None = None,
+    text: str = "…",
     **slots: Any,
 ) -> DialogueStateTracker:
     tracker = DialogueStateTracker("web:1", DOMAIN.slots)
     events = [SlotSet(name, value) for name, value in slots.items()]
     events += [ActionExecuted("action_listen")]
     found = [{"entity": name, "value": value} for name, value in (entities or {}).items()]
-    events += [UserUttered("…", {"name": intent, "confidence": sure}, found, metadata={"holder": holder})]
+    events += [UserUttered(text, {"name": intent, "confidence": sure}, found, metadata={"holder": holder})]
     events += [ActionExecuted(then)] if then else []
     tracker.update_with_events(events, DOMAIN)
     return tracker
@@ -104,3 +105,13 @@ def test_every_rule_looks_at_one_message_alone(file: Path) -> None:
     for rule in yaml.safe_load(file.read_text(encoding="utf-8"))["rules"]:
         assert [set(step) for step in rule["steps"]] == [{"intent"}, {"action"}], rule
         assert set(rule) == {"rule", "steps"}
+
+
+@pytest.mark.parametrize("text", ["算了先报水沟", "不问了，还是先讲路灯的事", "never mind, the drain first"])
+def test_never_mind_that_first_this_goes_on_with_what_was_begun(text: str) -> None:
+    assert next_action(conversation("cancel", text=text, asked="since", **REPORT)) == "action_resume"
+
+
+@pytest.mark.parametrize("text", ["算了，不报了", "never mind"])
+def test_never_mind_alone_ends_it(text: str) -> None:
+    assert next_action(conversation("cancel", text=text, asked="since", **REPORT)) is None

@@ -113,6 +113,9 @@ def test_no_time_is_made_up(text: str) -> None:
         ("一三八一二三四五六七八", "13812345678"),
         ("座机0731-23221234", "073123221234"),
         ("+86 138-1234-5678", "13812345678"),
+        ("电话13812345678，不对，是13912345678", "13912345678"),
+        ("my number is 13812345678, sorry, it's 13912345678", "13912345678"),
+        ("13812345678或者13912345678都行", "13812345678"),
     ],
 )
 def test_a_phone_number_is_read_in_figures_and_in_words(text: str, number: str) -> None:
@@ -122,6 +125,20 @@ def test_a_phone_number_is_read_in_figures_and_in_words(text: str, number: str) 
 @pytest.mark.parametrize("text", ["430281199001011234", "LL20261125-000001", "12345", "三天了没人管", "1381234567"])
 def test_what_is_no_phone_number_is_not_taken_for_one(text: str) -> None:
     assert contacts.phone(text) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("路灯坏了一个星期了，电话13812345678，不对，是13912345678", "路灯坏了一个星期了"),
+        ("路灯坏了，我叫李四，手机13812345678，快来修", "路灯坏了，我叫李四，快来修"),
+        ("The lamp is out, my number is 138 1234 5678", "The lamp is out"),
+        ("我的电话是13812345678", "我的电话是13812345678"),
+        ("LL20261125-000001 怎么样了", "LL20261125-000001 怎么样了"),
+    ],
+)
+def test_what_a_message_means_is_read_without_its_phone_number(text: str, left: str) -> None:
+    assert contacts.without_phones(text) == left
 
 
 @pytest.mark.parametrize("text", ["ll20261125-000001", "LL20261125000001", "LL20261125 — 000001", "LL20261125－000001"])

@@ -35,7 +35,7 @@ def test_nobody_has_to_answer(filed: Resident, case_of, said: str) -> None:
 
 def test_another_matter_opens_another_report(filed: Resident, case_of) -> None:
     number = filed.last.number
-    assert "哪里" in filed.say("还有一件事，老板拖欠我三个月工资不给").text
+    assert "哪里" in filed.say("还有一件事，楼下餐馆的油烟直接排到我家里").text
     assert case_of(number).words == (LAMP,)
 
 

@@ -9,7 +9,7 @@ from tests.dialogue.resident import Resident
 
 def test_who_asks_for_one_detail_gets_that_detail(resident: Resident) -> None:
     told = resident.say("低保一个月多少钱")
-    assert "多少钱" in told.text and "低保标准" in told.text and "入户调查" not in told.text
+    assert "能领多少" in told.text and "低保标准" in told.text and "入户调查" not in told.text
 
 
 def test_the_second_step_of_what_was_told_can_be_asked_for(resident: Resident) -> None:

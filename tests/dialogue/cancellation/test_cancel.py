@@ -26,3 +26,9 @@ def test_a_case_is_withdrawn_only_after_a_yes(resident: Resident, case_of) -> No
     assert case_of(number).status == "reported"
     resident.press("确定撤回")
     assert case_of(number).status == "withdrawn"
+
+
+def test_a_question_dropped_in_the_middle_leaves_the_report(resident: Resident, case_of) -> None:
+    words = "官庄镇政府门口的水沟堵了，臭得要死"
+    resident.tell(words, "还有，我想问下低保一个月多少钱", "算了先报水沟", "上个月", "不留电话")
+    assert case_of(resident.press("对，提交").number).words == (words,)

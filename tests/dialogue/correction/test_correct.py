@@ -162,4 +162,4 @@ def test_a_street_named_like_a_town_is_not_taken_for_the_town(resident: Resident
 def test_who_says_submit_at_the_question_for_a_phone_is_read_back_to(resident: Resident) -> None:
     resident.say("白兔潭镇停电一天了 叫供电所来修")
     told = resident.say("算你狠 提交吧")
-    assert "请您核对" in told.text and "不全" not in told.text
+    assert "请您核对" in told.text and "11位" not in told.text

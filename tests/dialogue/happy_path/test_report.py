@@ -51,3 +51,23 @@ def test_words_are_kept_to_the_letter(resident: Resident, case_of) -> None:
     resident.say(words)
     resident.tell("上个月", "不留电话")
     assert case_of(resident.say("对，提交").number).words[0] == words
+
+
+def test_a_number_corrected_in_the_first_message_is_the_one_that_counts(resident: Resident, case_of) -> None:
+    resident.say("国瓷街道五里牌社区的路灯坏了一个星期了，电话13800001111，不对，是13900002222")
+    assert case_of(resident.press("对，提交").number).contact == "139****2222"
+
+
+def test_what_is_told_at_the_question_for_the_place_is_kept_with_the_matter(resident: Resident, case_of) -> None:
+    resident.tell("隔壁装修天天半夜打钻", "我有录像和照片", "国瓷街道五里牌社区")
+    resident.tell("上个月开始", "不留电话")
+    case = case_of(resident.press("对，提交").number)
+    assert case.words == ("隔壁装修天天半夜打钻", "我有录像和照片") and "录像" not in (case.place_said or "")
+
+
+def test_a_complaint_about_the_hotline_itself_is_asked_for_no_place(resident: Resident, case_of) -> None:
+    told = resident.say("我要投诉你们热线，打了三次都没人接")
+    assert "哪里" not in told.text and "转人工" in told.buttons
+    resident.tell("昨天", "不留电话")
+    case = case_of(resident.press("对，提交").number)
+    assert "about_us" in case.signals and case.town is None
