@@ -48,7 +48,7 @@ class ActionDanger(Action):
             case = at.desk.file(replace(draft.matter(turn, turn.conversation_id), emergency=danger))
             said.utter_message(response="utter_filed_emergency", number=case.number)
         else:
-            case = at.desk.add_words(case.id, turn.conversation_id, turn.ref, turn.text, **draft.place())
+            case = at.desk.add_words(case.id, turn.conversation_id, turn.ref, turn.text, draft.place())
             said.utter_message(response="utter_words_added", number=case.number)
         known = [SlotSet("case_number", case.number)]
         if case.town or case.place_said or turn.held:

@@ -164,7 +164,8 @@ def add_detail(said: CollectingDispatcher, turn: Turn, at: Office, case: Case) -
 
 def add(said: CollectingDispatcher, turn: Turn, at: Office, case: Case, after: Events) -> Events:
     """Keeps the words with the case; one that was closed may be opened again. `after` ends the job otherwise."""
-    at.desk.add_words(case.id, turn.conversation_id, turn.ref, turn.text)
+    facts = consult_law.told_facts((turn.text,), at).as_json() if case.kind == "consultation" else None
+    at.desk.add_words(case.id, turn.conversation_id, turn.ref, turn.text, facts=facts)
     if at.desk.can_reopen(case):
         said.utter_message(response="utter_ask_reopen", number=case.number)
         return [*after, SlotSet("job", "follow_case"), SlotSet("asked", "reopen")]
@@ -176,7 +177,7 @@ def locate(said: CollectingDispatcher, turn: Turn, at: Office, case: Case) -> Ev
     """Adds the place of an emergency to its case; then the job that it broke into is taken up again."""
     if turn.intent not in ("unsure", "deny"):
         place = Draft(asked="where").hear(turn).place()
-        at.desk.add_words(case.id, turn.conversation_id, turn.ref, turn.text, **place)
+        at.desk.add_words(case.id, turn.conversation_id, turn.ref, turn.text, place)
         said.utter_message(response="utter_words_added", number=case.number)
     return back(turn)
 

@@ -19,7 +19,7 @@ import zhconv
 from sqlalchemy.engine import Connection
 
 from cases import routing
-from cases.case import Case, Matter
+from cases.case import Case
 from cases.conversations import insert_new
 from cases.county import County
 from cases.effects import place_of
@@ -59,11 +59,13 @@ class Choice:
     passed: bool = False
 
 
-def note(write: Connection, case_id: int, matter: Matter, shield: Shield, county: County) -> None:
-    """Keeps the tokens of both sides of a consultation, in the transaction that files it."""
+def note(
+    write: Connection, case_id: int, facts: Mapping[str, Any], contact: str | None, shield: Shield, county: County
+) -> None:
+    """Keeps the tokens of both sides of a consultation, in the transaction that files what tells of them."""
     key = token_key(write, shield)
-    add(write, case_id, OWN, own_tokens(matter, key, county))
-    add(write, case_id, OTHER, other_tokens(matter, key, county))
+    add(write, case_id, OWN, own_tokens(facts, contact, key, county))
+    add(write, case_id, OTHER, other_tokens(facts, key, county))
 
 
 def token_key(write: Connection, shield: Shield) -> bytes:
@@ -91,17 +93,15 @@ def add(write: Connection, case_id: int, side: str, tokens: Iterable[str]) -> No
         write.execute(parties.insert(), [{"case_id": case_id, "side": side, "token": token} for token in fresh])
 
 
-def own_tokens(matter: Matter, key: bytes, county: County) -> list[str]:
+def own_tokens(facts: Mapping[str, Any], contact: str | None, key: bytes, county: County) -> list[str]:
     """Of the resident: the phone they left and the name they gave themselves. A number that the words call the other
     side's is not the resident's, even where it was taken for their contact."""
-    facts = matter.facts or {}
-    contact = None if normal_phone(matter.contact) in _phones(facts) else matter.contact
-    return _tokens([normal_phone(contact), normal_name(facts.get("own_name"), county)], key)
+    mine = None if normal_phone(contact) in _phones(facts) else contact
+    return _tokens([normal_phone(mine), normal_name(facts.get("own_name"), county)], key)
 
 
-def other_tokens(matter: Matter, key: bytes, county: County) -> list[str]:
+def other_tokens(facts: Mapping[str, Any], key: bytes, county: County) -> list[str]:
     """Of the other side: every whole name and every number that the words call theirs."""
-    facts = matter.facts or {}
     names = [normal_name(o.get("name"), county) for o in facts.get("opponents", ()) if o.get("whole")]
     return _tokens([*_phones(facts), *names], key)
 

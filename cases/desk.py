@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -183,10 +183,19 @@ class Desk(Moving):
             signals = [*row["signals"], "urged"] if "urged" not in row["signals"] else row["signals"]
             return self._by_resident(write, row, "urge", ref, words, actor=conversation_id, signals=signals)
 
-    def add_words(self, case_id: int, conversation_id: str, ref: str, words: str, **place: str | None) -> Case:
-        """Adds words to the case, verbatim, and a place (town, village, grid, place_said) where it has none yet.
+    def add_words(
+        self,
+        case_id: int,
+        conversation_id: str,
+        ref: str,
+        words: str,
+        place: Mapping[str, str | None] | None = None,
+        facts: Mapping[str, Any] | None = None,
+    ) -> Case:
+        """Adds words to the case, verbatim, and a `place` (town, village, grid, place_said) where it has none yet.
 
-        The words of a follower become an event, not words of the resident who filed it. Raises Refused.
+        `facts`: what the words tell of a dispute, which a consultation takes in. The words of a follower become an
+        event, not words of the resident who filed it. Raises Refused.
         """
         with self.store.write() as write:
             row = self._own_case(write, case_id, conversation_id)
@@ -194,8 +203,13 @@ class Desk(Moving):
                 return case_of(row)
             if row["conversation_id"] != conversation_id:
                 return self._by_resident(write, row, "add", ref, words, actor=conversation_id)
-            found = {} if row["town"] else {name: place[name] for name in PLACE if place.get(name)}
+            found = {} if row["town"] else {name: place[name] for name in PLACE if place and place.get(name)}
             told = kept_words(row, words, self.shield) | kept_place(found, self.shield)
+            if facts and row["kind"] == "consultation":
+                free = row["adviser"] not in conflicts.barred(write, row["id"])
+                disputes.add(write, row["id"], facts, self.shield, self.county)
+                if free and row["adviser"] in conflicts.barred(write, row["id"]):
+                    self._conflict(write, row)
             return self._by_resident(write, row, "add", ref, words, **told)
 
     def join(self, case_id: int, conversation_id: str, ref: str, words: Sequence[str]) -> Case:

@@ -40,6 +40,8 @@ COMPOSED, SEED = {"zh": 300, "en": 100}, 20261125
 KNOWN_WEIGH = 3
 #: characters in which an angry resident vents before the matter itself is told
 VENTED = 16
+#: signals of what is said beside a matter: anger, and the fear to be known
+NO_MATTERS = ("anger", "privacy")
 #: intents whose examples tell one matter each
 ONE_MATTER = frozenset({"report_problem", "consult_law", "danger", "praise", "suggest", "ask"})
 #: the chances of so many categories are told too low; to this power they are as often right as they say
@@ -310,7 +312,7 @@ class Reader:
             domain_here, category_here, _ = self._category(words_here, vector, wording)
             kinds = self.heads.kind.chances(words_here, vector, wording)
             kind = _best(kinds)
-            vents = len(words_here) <= VENTED and _marks().signals["anger"].search(words_here)
+            vents = len(words_here) <= VENTED and any(_marks().signals[code].search(words_here) for code in NO_MATTERS)
             matter = (kind in (*OF_MATTERS, "question") or kinds[kind] < NO_MATTER) and not vents
             same = (
                 apart

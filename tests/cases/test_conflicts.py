@@ -282,3 +282,26 @@ def test_both_sides_at_the_same_moment_never_meet_one_adviser(desk: Desk) -> Non
         with ThreadPoolExecutor(2) as pool:
             first, second = pool.map(file, sides)
         assert first and second and first != second
+
+
+def test_who_is_named_after_filing_counts_in_the_check_too(desk: Desk) -> None:
+    boss = consult(desk, "k1", facts("王大发"), contact="13900001111")
+    worker = consult(desk, "k2", facts("张三丰"), contact="13812345678")
+    assert worker.adviser == boss.adviser
+    told = {**facts(None, "王大发", phones=("13900001111",)), "amounts": [5000.0]}
+    for _ in range(2):
+        desk.add_words(worker.id, "web:1", "m9", "老板叫王大发，欠我五千", facts=told)
+    with desk.store.read() as read:
+        kept = disputes.facts_of(read, worker.id, desk.shield)
+        assert conflicts.doubts(read, desk.county, desk.case(worker.id)) == ["conflict"]
+    assert kept and kept["own_name"] == "张三丰" and kept["amounts"] == [32000.0, 5000.0]
+    assert [party["name"] for party in kept["opponents"]] == ["王大发"] and len(kept["phones"]) == 1
+    assert [e.move for e in desk.timeline(worker.id)].count("conflict") == 1
+
+
+def test_facts_told_later_join_those_that_are_known(desk: Desk) -> None:
+    case = consult(desk, "k1", facts("张三丰", "王大发"))
+    desk.add_words(case.id, "web:1", "m9", "他老婆李四光也有份", facts=facts(None, "李四光"))
+    with desk.store.read() as read:
+        kept = disputes.facts_of(read, case.id, desk.shield)
+    assert kept and [party["name"] for party in kept["opponents"]] == ["王大发", "李四光"]

@@ -244,7 +244,7 @@ def test_a_place_told_later_is_not_that_of_an_earlier_month(desk: Desk, clock: C
     then = computed(desk)
     assert then.views["towns"][""]["filed"] == 1
     clock.now = datetime(2026, 12, 2, 10, tzinfo=ZONE)
-    desk.add_words(case.id, "web:1", "p", "在国瓷街道", town=TOWN)
+    desk.add_words(case.id, "web:1", "p", "在国瓷街道", {"town": TOWN})
     assert computed(desk) == then
 
 

@@ -161,7 +161,7 @@ def test_a_place_that_the_desk_corrects_is_for_the_unit_to_find(desk: Desk) -> N
 
 def test_a_place_added_to_an_emergency_is_sealed(desk: Desk) -> None:
     case = filed(desk, town=None, place_said=None, emergency="fire")
-    added = desk.add_words(case.id, "web:1", "a", PLACE, town="430281004", place_said=PLACE)
+    added = desk.add_words(case.id, "web:1", "a", PLACE, {"town": "430281004", "place_said": PLACE})
     assert added.place_said == SHOWN_PLACE
     assert desk.reveal(case.id, actor="u", role="unit", reason="马上出警").place == PLACE
 

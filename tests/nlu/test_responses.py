@@ -11,6 +11,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 ENGLISH = [{"type": "slot", "name": "language", "value": "en"}]
 MAX_QUESTION = 60
+BLANK = re.compile(r"\{\w+\}")
 
 
 def responses() -> dict[str, list[dict]]:
@@ -61,4 +62,4 @@ def test_english_texts_hold_no_chinese_and_chinese_texts_are_chinese() -> None:
     for name, (chinese, english) in ALL.items():
         if name != "utter_foreign":
             assert not re.search(r"[一-鿿]", english["text"]), name
-        assert re.search(r"[一-鿿]", chinese["text"]), name
+        assert re.search(r"[一-鿿]", chinese["text"]) or not BLANK.sub("", chinese["text"]).strip(), name
