@@ -72,13 +72,20 @@ def _standing_in(scope: Scope, status: str | None, order: Sequence[Any], most: i
     held = c.status == status if status is not None else c.open.is_(True)
     if scope.unit is None:
         return sa.select(cases).where(held, scope.holds())
-    # a function keeps SQLite from looking through all that are in the status for those it helps with
-    aside = sa.func.coalesce(c.status, "") == status if status is not None else sa.true()
-    is_open = supporters.c.open.is_(status is None or status in OPEN)
-    helped = sa.select(supporters.c.case_id).where(supporters.c.unit == scope.unit, is_open)
-    parts = (sa.select(c.id).where(held, c.unit == scope.unit), sa.select(c.id).where(aside, c.id.in_(helped)))
-    first = [sa.select(part.order_by(*order).limit(most).subquery()) for part in parts]
+    led = sa.select(c.id).where(held, c.unit == scope.unit).order_by(*order)
+    first = [sa.select(part.limit(most).subquery()) for part in (led, _helped(scope.unit, status, order))]
     return sa.select(cases).where(c.id.in_(sa.union_all(*first)))
+
+
+def _helped(unit: str, status: str | None, order: Sequence[Any]) -> Any:
+    """Ids of cases that a unit helps with; of the many ended ones only the newest are read.
+
+    A function keeps SQLite from looking through all that are in the status instead.
+    """
+    c, s, is_open = cases.c, supporters.c, status is None or status in OPEN
+    held = sa.func.coalesce(c.status, "") == status if status is not None else sa.true()
+    query = sa.select(c.id).where(c.id == s.case_id, s.unit == unit, s.open.is_(is_open), held)
+    return query.order_by(*(order if is_open else (s.case_id.desc(),)))
 
 
 def _standing(read: Connection, now: datetime) -> dict[str | None, dict[str, int]]:
