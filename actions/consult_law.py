@@ -149,10 +149,14 @@ def tell_law(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -
         if first:
             tell_counsel(said, turn, draft, at)
         return draft
+    cited = tuple(f"{s.law}#{s.article}" for s in found)
+    if cited == draft.citations:
+        said.utter_message(response="utter_law_same")
+        return draft
     said.utter_message(response="utter_law", quotes="\n".join(lines), json_message={"sources": grounds(found)})
     if first:
         tell_counsel(said, turn, draft, at)
-    return replace(draft, citations=tuple(f"{s.law}#{s.article}" for s in found))
+    return replace(draft, citations=cited)
 
 
 def tell_counsel(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -> None:
@@ -160,7 +164,13 @@ def tell_counsel(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Offic
     counsel, language = at.library.counsel(draft.legal_topic), turn.language
     shown = 1 if turn.elders else None
     periods = [
-        at.term("period", language, text=one.words[language], law=one.ground.law, article=one.ground.article)
+        at.term(
+            "period",
+            language,
+            text=one.words[language],
+            law=at.library.law_name(one.ground.law, language),
+            article=one.ground.article,
+        )
         for one in counsel.periods[:shown]
     ]
     routes = at.term("joint", language).join(words[language] for words, _ in counsel.routes[:shown])

@@ -49,8 +49,8 @@ NO_TIME = NO_ANSWER | {
 }
 #: what people tell of a matter, and no place or time
 OF_THE_MATTER = re.compile(
-    r"照片|视频|录音|录像|聊天|截图|证据|借条|欠条|合同|发票|赔|多少钱|[\d一二三四五六七八九十百千万]+块|希望|要求|我想|我要|尽快|赶快|赶紧|"
-    r"\b(?:photos?|videos?|proof|receipt|contract|i want|please hurry|compensat\w+)\b",
+    r"照片|视频|录音|录像|聊天|截图|证据|借条|欠条|合同|发票|赔|多少钱|[\d一二三四五六七八九十百千万]+块|希望|要求|我想|我要|尽快|赶快|赶紧|不急|^急|"
+    r"\b(?:photos?|videos?|proof|receipt|contract|i want|please hurry|(?:not )?urgent|compensat\w+)\b",
     re.IGNORECASE,
 )
 #: what a wrong place is replaced with, in words that name no place of the list

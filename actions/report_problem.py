@@ -63,6 +63,8 @@ class ActionReportProblem(Action):
         draft = replace(draft, alike=alike(draft, turn, at))
         if new and draft.words:
             said.utter_message(response="utter_noted_about_us" if ABOUT_US in draft.signals else "utter_noted")
+            if "privacy" in draft.signals:
+                said.utter_message(response="utter_privacy")
         return ask(said, turn, draft, next_question(draft), at)
 
 

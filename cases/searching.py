@@ -63,8 +63,11 @@ class Scope:
     def holds(self) -> Any:
         """The condition on a case."""
         if self.unit is not None:
-            helped = sa.select(supporters.c.case_id).where(supporters.c.unit == self.unit)
-            return sa.or_(cases.c.unit == self.unit, cases.c.id.in_(helped))
+            # asked of each case that is looked at, which are few, instead of reading all that the unit ever helped with
+            helped = sa.select(supporters.c.case_id).where(
+                supporters.c.case_id == cases.c.id, supporters.c.unit == self.unit
+            )
+            return sa.or_(cases.c.unit == self.unit, helped.exists())
         return cases.c.adviser == self.adviser if self.adviser is not None else sa.true()
 
     def terms(self) -> tuple[str, ...]:

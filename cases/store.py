@@ -143,6 +143,7 @@ cases = sa.Table(
     sa.Column("rating_words_sealed", sa.Text),
     sa.Column("indexed_version", sa.Integer, nullable=False, server_default="0"),
     sa.Index("ix_cases_ended", "unit", "status", "id"),
+    sa.Index("ix_cases_newest", "status", "id"),
     sa.Index("ix_cases_conversation", "conversation_id", "created_at"),
     sa.Index("ix_cases_place", "town", "category", "status"),
     sa.Index("ix_cases_closed", "closed_at", "created_at", "status", "unit", "in_time", "rating"),

@@ -150,9 +150,16 @@ def next_action(tracker: DialogueStateTracker) -> str | None:
     if any(e["entity"] == "foreign" for e in message.entities) and intent != "danger" and not speaks_english:
         return "action_foreign"
     private = any(e["entity"] == "signal" and e["value"] == "privacy" for e in message.entities)
-    if private and intent != "danger" and asked not in STORIES and len(message.text or "") <= ASIDE_UP_TO:
-        return "action_why_ask"
     read = {e["value"] for e in message.entities if e["entity"] == "category"}
+    begins = asked is None and intent in TELLS and sure >= 0.5 and bool(read)
+    if (
+        private
+        and not begins
+        and intent != "danger"
+        and asked not in STORIES
+        and len(message.text or "") <= ASIDE_UP_TO
+    ):
+        return "action_why_ask"
     other = bool(read) and tracker.get_slot("category") not in read
     tells = TELLS if len(message.text or "") <= FOLLOWS_UP_TO else TELLS | {"inform", "correct", "urge"}
     if asked == "detail" and other and intent in tells:

@@ -115,3 +115,15 @@ def test_never_mind_that_first_this_goes_on_with_what_was_begun(text: str) -> No
 @pytest.mark.parametrize("text", ["算了，不报了", "never mind"])
 def test_never_mind_alone_ends_it(text: str) -> None:
     assert next_action(conversation("cancel", text=text, asked="since", **REPORT)) is None
+
+
+def test_a_report_told_in_fear_is_a_report_and_fear_alone_is_answered() -> None:
+    told = {"category": "party.corruption", "signal": "privacy"}
+    assert next_action(conversation("report_problem", entities=told)) is None
+    assert next_action(conversation("report_problem", entities={"signal": "privacy"})) == "action_why_ask"
+
+
+@pytest.mark.parametrize("asked", ["contact", "confirm"])
+def test_a_phone_number_is_for_the_case_whatever_the_words_around_it_sound_like(asked: str) -> None:
+    told = conversation("why_ask", entities={"contact": "13812345678"}, asked=asked, **REPORT)
+    assert next_action(told) == "action_report_problem"

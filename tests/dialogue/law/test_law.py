@@ -109,3 +109,14 @@ def test_a_consultation_can_be_let_go_at_any_question(resident: Resident) -> Non
     resident.tell("我想问下立遗嘱怎么弄", "要", "不急")
     told = resident.say("问遗嘱要镇街干什么 算了")
     assert "镇或街道" not in told.text
+
+
+def test_law_that_was_told_is_not_told_again(resident: Resident) -> None:
+    first = resident.say("借给我老表三万块，五年了没还，有借条，还要得回来不")
+    again = resident.say("那我要花好多钱请律师")
+    assert first.sources and not again.sources and "12348" in again.text
+
+
+def test_a_report_told_in_fear_is_heard_and_told_who_sees_it(resident: Resident) -> None:
+    told = resident.say("村干部贪污低保钱，我要举报但怕他晓得")
+    assert "记下" in told.text and "遮住" in told.text
