@@ -36,6 +36,8 @@ ASKS = re.compile(
 )
 #: a consultation that the resident lets go
 GIVES_UP = re.compile(r"(?:算了|不问了|不咨询了|莫问了)[吧啊呀了。！!\s]*$|\b(?:forget|drop) it\b", re.IGNORECASE)
+#: messages back in which law that was told counts as just told
+LATELY = 20
 #: so short, the last words ("I want a lawyer") are no question by themselves
 NO_QUESTION = {"zh": 8, "en": 25}
 #: intents that ask rather than answer
@@ -76,8 +78,9 @@ class ActionConsultLaw(Action):
 
 
 def is_question(draft: Draft, turn: Turn) -> bool:
-    """Whether the words at the offer of an adviser ask rather than answer."""
-    return draft.asked == "adviser" and turn.intent in QUESTIONS and not turn.pressed
+    """Whether the words at the offer of an adviser ask rather than answer; who wants a lawyer then says yes."""
+    wants = LAWYER.fullmatch(turn.text.strip(" ，,。.！!"))
+    return draft.asked == "adviser" and turn.intent in QUESTIONS and not (turn.pressed or wants)
 
 
 def named_at_last(draft: Draft, turn: Turn, at: Office) -> Draft:
@@ -115,7 +118,7 @@ def opened(turn: Turn) -> Draft:
 def hear_choices(draft: Draft, turn: Turn) -> Draft:
     """Yes and no to the questions that only this job asks."""
     if draft.asked == "adviser":
-        return draft if turn.intent in QUESTIONS else draft.skip("adviser")
+        return draft if is_question(draft, turn) else draft.skip("adviser")
     if draft.asked == "urgent" and NOT_URGENT.search(turn.text):
         return replace(draft, urgent=False)
     if draft.asked == "urgent" and turn.intent in ("affirm", "deny", "unsure", "danger"):
@@ -150,13 +153,19 @@ def tell_law(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -
             tell_counsel(said, turn, draft, at)
         return draft
     cited = tuple(f"{s.law}#{s.article}" for s in found)
-    if cited == draft.citations:
-        said.utter_message(response="utter_law_same")
+    if cited == draft.citations and told_before(lines[0], turn, at):
+        said.utter_message(response="utter_law_same", text=lines[0])
         return draft
     said.utter_message(response="utter_law", quotes="\n".join(lines), json_message={"sources": grounds(found)})
     if first:
         tell_counsel(said, turn, draft, at)
     return replace(draft, citations=cited)
+
+
+def told_before(line: str, turn: Turn, at: Office) -> bool:
+    """Whether these very words were said to the resident lately."""
+    lately = at.desk.transcript(turn.conversation_id, tail=LATELY, own=True)
+    return any(message.author == "bot" and line in message.text for message in lately)
 
 
 def tell_counsel(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -> None:

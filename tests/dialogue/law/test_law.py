@@ -81,8 +81,13 @@ def test_facts_told_at_the_offer_of_an_adviser_are_kept(resident: Resident) -> N
 
 
 def test_a_report_that_turns_into_a_consultation_hands_on_what_was_told(resident: Resident) -> None:
-    resident.tell("厂里拖欠我三个月工资", "我要找律师")
-    assert any("劳动" in s["title"] or "工资" in s["title"] for s in resident.last.sources)
+    resident.tell("隔壁工地半夜打桩吵得睡不着", "我要找律师")
+    assert any("噪声" in s["title"] or "环境" in s["title"] or "治安" in s["title"] for s in resident.last.sources)
+
+
+def test_who_wants_a_lawyer_at_the_offer_of_one_has_said_yes(resident: Resident) -> None:
+    told = resident.tell("老板欠我三个月工资，怎么办", "我要找律师")
+    assert not told.sources and "要不要转给" not in told.text
 
 
 def test_a_consultation_may_be_reported_instead(resident: Resident) -> None:
