@@ -154,7 +154,7 @@ def tell_law(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -
         return draft
     cited = tuple(f"{s.law}#{s.article}" for s in found)
     if cited == draft.citations and told_before(lines[0], turn, at):
-        said.utter_message(response="utter_law_same", text=lines[0])
+        said.utter_message(response="utter_law_same", told=lines[0])
         return draft
     said.utter_message(response="utter_law", quotes="\n".join(lines), json_message={"sources": grounds(found)})
     if first:
