@@ -95,19 +95,19 @@ def _standing(read: Connection, now: datetime) -> dict[str | None, dict[str, int
 
 
 def _ended(read: Connection, since: datetime) -> dict[str | None, dict[str, int]]:
-    """By the index of when cases ended: what else is asked stands in sums and functions, or SQLite takes another."""
+    """By the index of when cases ended: the status stands in a function, or SQLite takes another."""
     c, unit = cases.c, sa.func.coalesce(cases.c.unit, "")
-    done = c.status.in_(("closed", "rated"))
+    done = sa.func.coalesce(c.status, "").in_(("closed", "rated"))
     sums = {
-        "closed": sa.case((done, 1), else_=0),
-        "in_time": sa.case((sa.and_(done, c.in_time.is_(True)), 1), else_=0),
-        "rated": sa.case((sa.and_(done, c.rating.is_not(None)), 1), else_=0),
-        "points": sa.case((sa.and_(done, c.rating.is_not(None)), c.rating), else_=0),
+        "closed": sa.func.count(),
+        "in_time": sa.func.sum(sa.cast(c.in_time, sa.Integer)),
+        "rated": sa.func.count(c.rating),
+        "points": sa.func.sum(c.rating),
     }
-    columns = (sa.func.sum(told).label(name) for name, told in sums.items())
-    query = sa.select(unit.label("unit"), *columns).where(c.closed_at >= since).group_by(unit)
+    columns = (told.label(name) for name, told in sums.items())
+    query = sa.select(unit.label("unit"), *columns).where(c.closed_at >= since, done).group_by(unit)
     found = read.execute(query).mappings()
-    return {row["unit"] or None: {name: int(row[name]) for name in sums} for row in found if row["closed"]}
+    return {row["unit"] or None: {name: int(row[name] or 0) for name in sums} for row in found}
 
 
 def _figures(counts: dict[str, int]) -> dict[str, Any]:
