@@ -13,7 +13,7 @@ from actions.ask import FEW_WORDS, cite, grounds
 from actions.danger import warn
 from actions.draft import PLACE, Draft, only_contact
 from actions.office import Office, office
-from actions.report_problem import choose_field, fresh, patience, place_buttons, read_back
+from actions.report_problem import choose_field, fresh, hand_over, patience, place_buttons, read_back
 from actions.turn import Turn
 from nlu.facts import Facts, facts
 
@@ -214,8 +214,7 @@ def ask_next(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -
     """Utters the next question; the second failure of one goes to a person."""
     draft = draft.ask(next_question(draft), Draft.of(turn))
     if draft.tries >= patience(turn):
-        at.desk.ask_for_person(turn.conversation_id, "two_failures", turn.ref)
-        said.utter_message(response="utter_two_failures")
+        hand_over(said, turn, at)
         return draft.events(job="consult_law", tries=0.0)
     utter(said, turn, draft, at)
     return draft.events(job="consult_law")

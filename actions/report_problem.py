@@ -166,11 +166,16 @@ def ask(said: CollectingDispatcher, turn: Turn, draft: Draft, question: str, at:
     if draft.tries and question == "town":
         return ask(said, turn, draft.skip("town"), next_question(draft.skip("town")), at)
     if draft.tries >= patience(turn):
-        at.desk.ask_for_person(turn.conversation_id, "two_failures", turn.ref)
-        said.utter_message(response="utter_two_failures")
+        hand_over(said, turn, at)
         return draft.events(job="report_problem", tries=0.0)
     utter(said, turn, draft, at)
     return draft.events(job="report_problem")
+
+
+def hand_over(said: CollectingDispatcher, turn: Turn, at: Office) -> None:
+    """Gives whoever was not understood again and again to a person."""
+    at.desk.ask_for_person(turn.conversation_id, "two_failures", turn.ref)
+    said.utter_message(response="utter_two_failures")
 
 
 def utter(said: CollectingDispatcher, turn: Turn, draft: Draft, at: Office) -> None:

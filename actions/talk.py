@@ -179,8 +179,7 @@ class ActionClarify(Action):
         told = turn.intent not in ("affirm", "deny") and not turn.pressed
         heard = replace(Draft(asked="what").hear(turn), asked=None, tries=tries) if told else Draft(tries=tries)
         if tries > report_problem.patience(turn):
-            at.desk.ask_for_person(turn.conversation_id, "two_failures", turn.ref)
-            said.utter_message(response="utter_two_failures")
+            report_problem.hand_over(said, turn, at)
             return heard.events(words=[turn.text] if told else None, tries=0.0)
         offered = [*likely(turn), "human"] if tries == 1 else ["human", *likely(turn)]
         buttons = [{"title": at.term(f"reading_{r}", turn.language), "payload": f"/{r}"} for r in offered]

@@ -11,9 +11,9 @@ import json
 import logging
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -23,6 +23,7 @@ from cases.store import Store, cases, supporters
 
 log = logging.getLogger("minhu.searching")
 
+T = TypeVar("T")
 #: cases of one kind (open, ended) that the index names for one search, the newest first
 MOST = 1000
 #: cases taken in by one transaction
@@ -100,14 +101,7 @@ class CaseIndex:
 
     def take_in(self, which: Any = ALL) -> int:
         """Takes in some of what changed; returns how many cases. An index that is broken is made again."""
-        try:
-            return self._take_in(which)
-        except sa.exc.OperationalError:
-            raise
-        except sa.exc.DatabaseError as broken:
-            log.warning("the search index is made again: %s", broken.orig)
-            self.make_again()
-            return self._take_in(which)
+        return self._mended(lambda: self._take_in(which))
 
     def make_again(self) -> None:
         """An empty index, which knows no case."""
@@ -122,13 +116,18 @@ class CaseIndex:
                 return
         self.catch_up(which)
         if self._store.on_sqlite:
-            try:
-                self._write_together()
-            except sa.exc.OperationalError:
-                raise
-            except sa.exc.DatabaseError as broken:
-                log.warning("the search index is made again: %s", broken.orig)
-                self.make_again()
+            self._mended(self._write_together)
+
+    def _mended(self, work: Callable[[], T]) -> T:
+        """What the work gives, done again on an empty index where the old one is broken."""
+        try:
+            return work()
+        except sa.exc.OperationalError:
+            raise
+        except sa.exc.DatabaseError as broken:
+            log.warning("the search index is made again: %s", broken.orig)
+            self.make_again()
+            return work()
 
     def _write_together(self) -> None:
         """FTS5 keeps what was deleted until the blocks that it lies in are merged."""

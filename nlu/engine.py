@@ -30,6 +30,7 @@ from rasa.shared.core.trackers import DialogueStateTracker
 from rasa_sdk.executor import ActionExecutor, CollectingDispatcher
 from rasa_sdk.interfaces import Tracker
 
+from nlu.contacts import without_phones
 from nlu.encoder import encode
 from nlu.matters import looked_at
 from nlu.runner import InOrder
@@ -113,7 +114,7 @@ class Turns(MessageProcessor):
         if tracker is not None and await self._said_before(tracker, message):
             return None
         if message.text:  # the vectors are made beside what else is going on, and are at hand when the pipeline asks
-            texts = [message.text, *looked_at(message.text)]
+            texts = [without_phones(message.text), *looked_at(message.text)]
             await asyncio.get_running_loop().run_in_executor(None, encode, texts)
         try:
             return await super().handle_message(message)

@@ -125,7 +125,7 @@ def next_action(tracker: DialogueStateTracker) -> str | None:
         return None
     intent, sure = message.intent["name"], message.intent.get("confidence") or 0.0
     holder = (message.metadata or {}).get("holder", "bot")
-    safe = any(e["entity"] == "signal" and e["value"] == "safe" for e in message.entities)
+    signals = _values("signal", message.entities)
     if holder != "bot" and intent == "danger":
         return "action_danger"
     if holder == "waiting":
@@ -142,23 +142,17 @@ def next_action(tracker: DialogueStateTracker) -> str | None:
     aside = len(message.text or "") <= ASIDE_UP_TO and intent not in ("danger", "human")
     if filed and aside and _WHEN_DONE.search(message.text or ""):
         return "action_follow_case"
-    if safe and asked == "emergency_place":
+    if "safe" in signals and asked == "emergency_place":
         return "action_danger"
     if intent == "danger" and asked == "urgent" and not _named_danger(message.entities):
         return "action_consult_law"
     speaks_english = tracker.get_slot("language") == "en" and (job is not None or asked is not None)
     if any(e["entity"] == "foreign" for e in message.entities) and intent != "danger" and not speaks_english:
         return "action_foreign"
-    private = any(e["entity"] == "signal" and e["value"] == "privacy" for e in message.entities)
-    read = {e["value"] for e in message.entities if e["entity"] == "category"}
+    read = _values("category", message.entities)
     begins = asked is None and intent in TELLS and sure >= 0.5 and bool(read)
-    if (
-        private
-        and not begins
-        and intent != "danger"
-        and asked not in STORIES
-        and len(message.text or "") <= ASIDE_UP_TO
-    ):
+    fears = "privacy" in signals and len(message.text or "") <= ASIDE_UP_TO
+    if fears and not begins and intent != "danger" and asked not in STORIES:
         return "action_why_ask"
     other = bool(read) and tracker.get_slot("category") not in read
     tells = TELLS if len(message.text or "") <= FOLLOWS_UP_TO else TELLS | {"inform", "correct", "urge"}
@@ -179,7 +173,7 @@ def _is_aside(
 ) -> bool:
     if intent == "danger" or (intent == "rate" and asked not in RATES):
         return True
-    if asked in TAKES_PHONE and intent not in ("human", "cancel") and any(e["entity"] == "contact" for e in entities):
+    if asked in TAKES_PHONE and intent not in ("human", "cancel") and _values("contact", entities):
         return False
     if intent == "consult_law" and job == "report_problem":
         return asked not in STORIES and sure >= 0.6 and not _answers(asked, entities)
@@ -197,8 +191,12 @@ def _is_aside(
     return intent in STORY_ASIDES or not _answers(asked, entities)
 
 
+def _values(name: str, entities: list[dict[str, Any]]) -> set[Any]:
+    return {e["value"] for e in entities if e["entity"] == name}
+
+
 def _named_danger(entities: list[dict[str, Any]]) -> bool:
-    return any(e["entity"] == "danger" and e["value"] != OTHER for e in entities)
+    return bool(_values("danger", entities) - {OTHER})
 
 
 def _answers(asked: str, entities: list[dict[str, Any]]) -> bool:

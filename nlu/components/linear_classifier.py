@@ -91,9 +91,8 @@ class LinearClassifier(IntentClassifier, GraphComponent):
         return messages
 
     def _rank(self, message: Message) -> list[dict[str, Any]]:
-        chances = self._model.chances(self._vector(message), self._wording.of([without_phones(message.get(TEXT))]))[
-            0
-        ].tolist()
+        wording = self._wording.of([without_phones(message.get(TEXT))])
+        chances = self._model.chances(self._vector(message), wording)[0].tolist()
         order = sorted(zip(chances, self._model.classes, strict=True), reverse=True)
         ranking = [{"name": name, "confidence": chance} for chance, name in order]
         taught = self._taught.get(plain(message.get(TEXT)))

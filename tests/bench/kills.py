@@ -208,8 +208,9 @@ def measure(kills: int = KILLS, url: str | None = None) -> dict[str, int]:
 
 def main() -> None:
     """Prints what was counted; `python -m tests.bench.kills [KILLS [URL OF AN EMPTY DATABASE]]`."""
-    kills, url = (sys.argv[1:] + [str(KILLS), ""][len(sys.argv) - 1 :])[:2]
-    for what, number in measure(int(kills), url or None).items():
+    kills = int(sys.argv[1]) if len(sys.argv) > 1 else KILLS
+    url = sys.argv[2] if len(sys.argv) > 2 else None
+    for what, number in measure(kills, url).items():
         print(f"{what:<50}{number:>8}")
 
 
